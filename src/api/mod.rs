@@ -1,0 +1,3 @@
+//! The custom resource `MaintenanceWindow`, and the names that we write on objects.
+
+pub mod names;

@@ -1,0 +1,35 @@
+//! Entracte puts applications into scheduled maintenance mode and brings them back.
+//!
+//! A map of the house. The desired routing of a target is a pure function of all windows and
+//! the clock; everything left of `apply` is pure, takes `now` as an argument and does no I/O.
+//!
+//! ```text
+//!  MaintenanceWindow ──parse──► Window ─┐
+//!  clock ───────────────────────────────┼─► Coverage(target) ─┐
+//!  Service/Ingress ───read──► Observed ───────────────────────┴─► Plan ──apply──► API
+//!                                ▲      (pure)                      │
+//!                                └──────────── watch ◄──────────────┘
+//!  Coverage ──compile──► Notice ──ConfigMap──► backend pods ──► 503 + Retry-After
+//! ```
+//!
+//! | room | touches the cluster or the clock | what is in it |
+//! |---|---|---|
+//! | [`api`] | no | the custom resource, and the names of labels and annotations |
+//! | [`schedule`] | no | a window, parsed once; window × now → occurrence |
+//! | [`coverage`] | no | windows × target × now → coverage and the next wake-up |
+//! | [`plan`] | no | observed × coverage → the edits that hold or release a target |
+//! | [`notice`] | no | request head × notice × now → answer |
+//! | [`controller`] | yes | observe, plan, apply, report |
+//! | [`backend`] | yes | the server that answers 503 |
+//! | [`release`] | yes | `entracte release --all`, which needs no operator |
+
+pub mod api;
+pub mod backend;
+pub mod cli;
+pub mod controller;
+pub mod coverage;
+pub mod notice;
+pub mod plan;
+pub mod release;
+pub mod schedule;
+pub mod telemetry;
