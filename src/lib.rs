@@ -22,14 +22,8 @@
 //! | [`controller`] | yes | observe, plan, apply, report |
 //! | [`backend`] | yes | the server that answers 503 |
 //! | [`release`] | yes | `entracte release --all`, which needs no operator |
+//! | [`telemetry`] | the clock | logs, health checks, readiness that names what is missing |
+//! | [`listen`], [`shutdown`] | no | sockets for both address families; signals |
+//! | [`cli`] | no | arguments: one flattened group for each concern |
 
 pub mod api;
-pub mod backend;
-pub mod cli;
-pub mod controller;
-pub mod coverage;
-pub mod notice;
-pub mod plan;
-pub mod release;
-pub mod schedule;
-pub mod telemetry;

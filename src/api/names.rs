@@ -1,6 +1,8 @@
 //! Names of labels, annotations and objects: what Entracte writes on, and beside, a user's
 //! objects. A person who cleans up by hand looks for these.
 
+use chrono::{DateTime, Utc};
+
 /// The API group of `MaintenanceWindow`, and the prefix of every label and annotation of ours.
 pub const GROUP: &str = "entracte.dev";
 
@@ -16,7 +18,7 @@ pub const HELD_LABEL: &str = "entracte.dev/held";
 /// The value of [`HELD_LABEL`] while an object is held.
 pub const HELD: &str = "true";
 
-/// The label on a bridge, and on its slices, that names its window.
+/// The label on a bridge that names its window.
 pub const WINDOW_LABEL: &str = "entracte.dev/window";
 
 /// The label on a notice (a ConfigMap in the operator's namespace): the uid of its window.
@@ -52,3 +54,38 @@ pub const FIELD_MANAGER: &str = "entracte";
 
 /// The response header that names the window which answers, as `namespace/name`.
 pub const WINDOW_HEADER: &str = "entracte-window";
+
+/// The label on a notice that names the namespace of its window.
+pub const WINDOW_NAMESPACE_LABEL: &str = "entracte.dev/window-namespace";
+
+/// The annotation on slices of ours behind a Service that was released: the instant (RFC 3339).
+pub const RELEASED_ANNOTATION: &str = "entracte.dev/released-at";
+
+/// `base` followed by `suffix`, at most `limit` characters long: where it would grow longer, the
+/// end of `base` gives way to a hash of the whole of it, so that two bases never meet.
+pub fn derived(base: &str, suffix: &str, limit: usize) -> String {
+    let plain = format!("{base}{suffix}");
+    if plain.len() <= limit {
+        return plain;
+    }
+    let room = limit.saturating_sub(suffix.len() + 1 + HASH_LENGTH);
+    let kept: String = base.chars().take(room).collect();
+    format!("{kept}-{}{suffix}", hash(base))
+}
+
+const HASH_LENGTH: usize = 8;
+
+/// A hash that stays the same from one release of Entracte to the next (FNV-1a).
+pub(crate) fn hash(text: &str) -> String {
+    let mut hasher = fnv::FnvHasher::default();
+    std::hash::Hasher::write(&mut hasher, text.as_bytes());
+    let folded = std::hash::Hasher::finish(&hasher);
+    format!("{:08x}", (folded ^ (folded >> 32)) & 0xffff_ffff)
+}
+
+/// The instant (RFC 3339) in the annotation `key` of an object; `None` where there is none, or
+/// nobody can read it.
+pub fn instant(metadata: &kube::core::ObjectMeta, key: &str) -> Option<DateTime<Utc>> {
+    let text = metadata.annotations.as_ref()?.get(key)?;
+    Some(DateTime::parse_from_rfc3339(text).ok()?.to_utc())
+}
