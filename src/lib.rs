@@ -27,3 +27,4 @@
 //! | [`cli`] | no | arguments: one flattened group for each concern |
 
 pub mod api;
+pub mod schedule;

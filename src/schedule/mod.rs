@@ -1,1 +1,73 @@
-//! (empty)
+//! When a window is on. PURE: `now` is an argument.
+//!
+//! [`parse()`] turns a [`MaintenanceWindow`](crate::api::MaintenanceWindow) into a [`Window`] once;
+//! from there on it is trusted. What this version does not honour is a [`Problem`], never
+//! ignored.
+
+pub mod duration;
+mod occurrence;
+mod parse;
+
+pub use occurrence::{Occurrence, Schedule};
+pub use parse::{Problem, parse};
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+
+use crate::api::target::TargetKind;
+
+/// A window that is understood in full.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Where it and all of its targets are.
+    pub namespace: String,
+    /// Its name: at most 63 characters.
+    pub name: String,
+    /// Its uid, which no other window ever has.
+    pub uid: String,
+    /// The generation of the spec that was parsed.
+    pub generation: i64,
+    /// When it is on.
+    pub schedule: Schedule,
+    /// What it names, without repetition: 1 to 64.
+    pub targets: Vec<TargetRef>,
+    /// What callers are to read. Absent: a sentence of ours.
+    pub message: Option<String>,
+    /// Switched off: it covers nothing, whatever the schedule says.
+    pub suspended: bool,
+    /// On its way out: it covers nothing, whatever the schedule says.
+    pub deleting: bool,
+}
+
+/// One object in the namespace of a window.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TargetRef {
+    /// What it is.
+    pub kind: TargetKind,
+    /// What it is called.
+    pub name: String,
+}
+
+impl fmt::Display for TargetRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind, self.name)
+    }
+}
+
+impl Window {
+    /// The occurrence that is on: `start <= now < end`.
+    pub fn current(&self, now: DateTime<Utc>) -> Option<Occurrence> {
+        self.schedule.current(now)
+    }
+
+    /// The first occurrence that starts after `now`.
+    pub fn next(&self, now: DateTime<Utc>) -> Option<Occurrence> {
+        self.schedule.next(now)
+    }
+
+    /// The last occurrence that is over: `end <= now`.
+    pub fn last(&self, now: DateTime<Utc>) -> Option<Occurrence> {
+        self.schedule.last(now)
+    }
+}

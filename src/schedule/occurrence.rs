@@ -1,0 +1,208 @@
+//! A schedule and its occurrences.
+
+use chrono::{DateTime, FixedOffset, Offset, SecondsFormat, Utc};
+
+use crate::api::status::OccurrenceStatus;
+
+use super::duration;
+
+/// One start and end of a window; identified by its scheduled start, never by now.
+///
+/// Half open: the start is inside, the end is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Occurrence {
+    /// The first instant inside.
+    pub start: DateTime<Utc>,
+    /// The first instant after it; `None` where no end is known.
+    pub end: Option<DateTime<Utc>>,
+}
+
+impl Occurrence {
+    /// Whether it is on: `start <= now < end`.
+    pub fn contains(&self, now: DateTime<Utc>) -> bool {
+        self.start <= now && !self.is_over(now)
+    }
+
+    /// Whether it is over: `end <= now`.
+    pub fn is_over(&self, now: DateTime<Utc>) -> bool {
+        self.end.is_some_and(|end| end <= now)
+    }
+}
+
+/// When a window is on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Schedule {
+    /// One occurrence.
+    Once {
+        /// Its start and its end.
+        occurrence: Occurrence,
+        /// The offset in which the user wrote its start.
+        offset: FixedOffset,
+    },
+    /// From the creation of the window on.
+    Always {
+        /// When the window was created.
+        since: DateTime<Utc>,
+    },
+}
+
+impl From<Occurrence> for OccurrenceStatus {
+    fn from(Occurrence { start, end }: Occurrence) -> Self {
+        Self { start, end }
+    }
+}
+
+impl Schedule {
+    pub(super) fn current(&self, now: DateTime<Utc>) -> Option<Occurrence> {
+        Some(self.only()).filter(|occurrence| occurrence.contains(now))
+    }
+
+    pub(super) fn next(&self, now: DateTime<Utc>) -> Option<Occurrence> {
+        Some(self.only()).filter(|occurrence| now < occurrence.start)
+    }
+
+    pub(super) fn last(&self, now: DateTime<Utc>) -> Option<Occurrence> {
+        Some(self.only()).filter(|occurrence| occurrence.is_over(now))
+    }
+
+    /// The schedule in short, for people: `once for 2h`, `always`.
+    pub fn summary(&self) -> String {
+        match self {
+            Self::Once {
+                occurrence:
+                    Occurrence {
+                        start,
+                        end: Some(end),
+                    },
+                ..
+            } => {
+                format!("once for {}", duration::format(*end - start))
+            }
+            Self::Once { .. } => "once".to_owned(),
+            Self::Always { .. } => "always".to_owned(),
+        }
+    }
+
+    /// The time zone in which the user wrote the schedule, for people: `+01:00`, `UTC`.
+    pub fn zone(&self) -> String {
+        match self.offset() {
+            offset if offset.local_minus_utc() == 0 => "UTC".to_owned(),
+            offset => offset.to_string(),
+        }
+    }
+
+    /// An instant as the user would have written it: RFC 3339 in the zone of the schedule.
+    ///
+    /// ```
+    /// use chrono::{DateTime, FixedOffset};
+    /// use entracte::schedule::{Occurrence, Schedule};
+    ///
+    /// let start: DateTime<FixedOffset> = "2026-12-06T02:00:00+01:00".parse().unwrap();
+    /// let schedule = Schedule::Once {
+    ///     occurrence: Occurrence { start: start.to_utc(), end: None },
+    ///     offset: *start.offset(),
+    /// };
+    /// let later = "2026-12-06T03:00:00Z".parse().unwrap();
+    /// assert_eq!(schedule.write_instant(later), "2026-12-06T04:00:00+01:00");
+    /// ```
+    pub fn write_instant(&self, instant: DateTime<Utc>) -> String {
+        instant
+            .with_timezone(&self.offset())
+            .to_rfc3339_opts(SecondsFormat::AutoSi, true)
+    }
+
+    fn offset(&self) -> FixedOffset {
+        match self {
+            Self::Once { offset, .. } => *offset,
+            Self::Always { .. } => Utc.fix(),
+        }
+    }
+
+    fn only(&self) -> Occurrence {
+        match *self {
+            Self::Once { occurrence, .. } => occurrence,
+            Self::Always { since } => Occurrence {
+                start: since,
+                end: None,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    fn night() -> Occurrence {
+        Occurrence {
+            start: at("2026-12-06T01:00:00Z"),
+            end: Some(at("2026-12-06T03:00:00Z")),
+        }
+    }
+
+    fn once() -> Schedule {
+        Schedule::Once {
+            occurrence: night(),
+            offset: FixedOffset::east_opt(3600).unwrap(),
+        }
+    }
+
+    #[test]
+    fn the_start_is_inside_and_the_end_is_not() {
+        let cases = [
+            // now, current, next, last
+            ("2026-12-06T00:59:59.999Z", false, true, false),
+            ("2026-12-06T01:00:00Z", true, false, false),
+            ("2026-12-06T02:59:59.999999999Z", true, false, false),
+            ("2026-12-06T03:00:00Z", false, false, true),
+            ("2027-01-01T00:00:00Z", false, false, true),
+        ];
+        for (now, current, next, last) in cases {
+            let now = at(now);
+            let answer = |is: bool| is.then(night);
+            assert_eq!(once().current(now), answer(current), "current at {now}");
+            assert_eq!(once().next(now), answer(next), "next at {now}");
+            assert_eq!(once().last(now), answer(last), "last at {now}");
+        }
+    }
+
+    #[test]
+    fn always_begins_and_never_ends() {
+        let since = at("2026-12-01T09:00:00Z");
+        let always = Schedule::Always { since };
+        let occurrence = Some(Occurrence {
+            start: since,
+            end: None,
+        });
+
+        // The clock of the API server may be ahead of ours.
+        let before = at("2026-12-01T08:59:59Z");
+        assert_eq!(always.current(before), None);
+        assert_eq!(always.next(before), occurrence);
+
+        for now in [since, at("2999-12-31T00:00:00Z")] {
+            assert_eq!(always.current(now), occurrence);
+            assert_eq!(always.last(now), None);
+            assert_eq!(always.next(now), None);
+        }
+    }
+
+    #[test]
+    fn a_schedule_is_shown_as_it_was_written() {
+        assert_eq!(once().summary(), "once for 2h");
+        assert_eq!(once().zone(), "+01:00");
+        let always = Schedule::Always {
+            since: at("2026-12-01T09:00:00Z"),
+        };
+        assert_eq!(always.summary(), "always");
+        assert_eq!(always.zone(), "UTC");
+        assert_eq!(
+            always.write_instant(at("2026-12-01T09:00:00Z")),
+            "2026-12-01T09:00:00Z"
+        );
+    }
+}

@@ -1,0 +1,348 @@
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    api::target::TargetKind,
+    schedule::{Occurrence, Schedule, TargetRef},
+};
+
+fn at(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+/// A resource in which everything is well but for these members of its spec, which replace
+/// those of a good one.
+fn with(changes: Value) -> MaintenanceWindow {
+    let mut resource = json!({
+        "apiVersion": "entracte.dev/v1alpha1",
+        "kind": "MaintenanceWindow",
+        "metadata": {
+            "namespace": "shop",
+            "name": "db-upgrade",
+            "uid": "8b2c",
+            "generation": 3,
+            "creationTimestamp": "2026-12-01T09:00:00Z",
+        },
+        "spec": {
+            "schedule": {"once": {"start": "2026-12-06T02:00:00+01:00", "duration": "2h"}},
+            "targets": [{"kind": "Ingress", "name": "web"}],
+        },
+    });
+    let Value::Object(changes) = changes else {
+        panic!("members of the spec")
+    };
+    for (field, value) in changes {
+        resource["spec"][field] = value;
+    }
+    serde_json::from_value(resource).unwrap()
+}
+
+fn once(once: &Value) -> Value {
+    json!({"schedule": {"once": once}})
+}
+
+fn problems(resource: &MaintenanceWindow) -> Vec<String> {
+    let problems = parse(resource).expect_err("this resource is to be refused");
+    problems.iter().map(Problem::to_string).collect()
+}
+
+#[test]
+fn a_window_carries_all_that_its_resource_says() {
+    let resource = with(json!({
+        "targets": [
+            {"kind": "Ingress", "name": "web", "hold": "Route"},
+            {"kind": "Service", "name": "api", "group": ""},
+            {"kind": "Service", "name": "web"},
+        ],
+        "response": {"message": "We are upgrading our database."},
+        "suspend": true,
+    }));
+    let target = |kind, name: &str| TargetRef {
+        kind,
+        name: name.to_owned(),
+    };
+    let start: DateTime<chrono::FixedOffset> = "2026-12-06T02:00:00+01:00".parse().unwrap();
+    let expected = Window {
+        namespace: "shop".into(),
+        name: "db-upgrade".into(),
+        uid: "8b2c".into(),
+        generation: 3,
+        schedule: Schedule::Once {
+            occurrence: Occurrence {
+                start: at("2026-12-06T01:00:00Z"),
+                end: Some(at("2026-12-06T03:00:00Z")),
+            },
+            offset: *start.offset(),
+        },
+        targets: vec![
+            target(TargetKind::Ingress, "web"),
+            target(TargetKind::Service, "api"),
+            target(TargetKind::Service, "web"),
+        ],
+        message: Some("We are upgrading our database.".into()),
+        suspended: true,
+        deleting: false,
+    };
+    assert_eq!(parse(&resource), Ok(expected));
+}
+
+#[test]
+fn an_end_may_be_written_with_another_offset_than_the_start() {
+    let window = parse(&with(once(&json!({
+        "start": "2026-12-06T02:00:00+01:00",
+        "end": "2026-12-06T02:00:00Z",
+    }))));
+    let occurrence = window.unwrap().current(at("2026-12-06T01:30:00Z")).unwrap();
+    assert_eq!(occurrence.end, Some(at("2026-12-06T02:00:00Z")));
+}
+
+#[test]
+fn always_begins_at_the_creation_of_the_window() {
+    let window = parse(&with(json!({"schedule": {"always": {}}}))).unwrap();
+    let since = at("2026-12-01T09:00:00Z");
+    assert_eq!(window.schedule, Schedule::Always { since });
+}
+
+#[test]
+fn a_window_that_is_being_deleted_says_so() {
+    let mut resource = with(json!({}));
+    resource.metadata.deletion_timestamp = resource.metadata.creation_timestamp.clone();
+    assert!(parse(&resource).unwrap().deleting);
+}
+
+#[test]
+fn every_slip_in_a_schedule_is_named_with_what_to_write() {
+    let start = "2026-12-06T02:00:00Z";
+    let one_schedule = "spec.schedule: write exactly one of once, recurring and always";
+    let one_end = "spec.schedule.once: write exactly one of duration and end";
+    let too_long = "makes the window longer than 366 days: write a shorter one, or use always";
+    let cases = [
+        (json!({"schedule": {}}), one_schedule.to_owned()),
+        (
+            json!({"schedule": {"once": {"start": start, "duration": "2h"}, "always": {}}}),
+            one_schedule.to_owned(),
+        ),
+        (once(&json!({"start": start})), one_end.to_owned()),
+        (
+            once(&json!({"start": start, "duration": "2h", "end": "2026-12-06T04:00:00Z"})),
+            one_end.to_owned(),
+        ),
+        (
+            once(&json!({"start": "2026-12-06T02:00:00", "duration": "2h"})),
+            "spec.schedule.once.start: is a local time, which this version of Entracte does not \
+             honour: add the offset, as in 2026-12-06T02:00:00+01:00 or 2026-12-06T01:00:00Z"
+                .to_owned(),
+        ),
+        (
+            once(&json!({"start": "Sunday", "duration": "2h"})),
+            "spec.schedule.once.start: is not a time that exists in RFC 3339: write one with an \
+             offset, such as 2026-12-06T02:00:00+01:00 or 2026-12-06T01:00:00Z"
+                .to_owned(),
+        ),
+        (
+            once(&json!({"start": "2062-02-01T02:00:00Z", "end": "3026-02-01T02:00:00Z"})),
+            "spec.schedule.once.end: is not between the years 2000 and 2999: correct the year"
+                .to_owned(),
+        ),
+        (
+            once(&json!({"start": start, "duration": "2 hours"})),
+            "spec.schedule.once.duration: \"2 hours\" is not a duration: write one such as 2h, \
+             1h30m or 45s, whole numbers of at most five digits, each with its unit h, m, s or ms"
+                .to_owned(),
+        ),
+        (
+            once(&json!({"start": start, "duration": "0s"})),
+            "spec.schedule.once.duration: must be 1s or longer".to_owned(),
+        ),
+        (
+            once(&json!({"start": start, "duration": "999ms"})),
+            "spec.schedule.once.duration: must be 1s or longer".to_owned(),
+        ),
+        (
+            once(&json!({"start": start, "duration": "8785h"})),
+            format!("spec.schedule.once.duration: {too_long}"),
+        ),
+        (
+            once(&json!({"start": start, "end": start})),
+            "spec.schedule.once.end: must be after start".to_owned(),
+        ),
+        (
+            once(&json!({"start": start, "end": "2026-12-06T02:30:00+01:00"})),
+            "spec.schedule.once.end: must be after start".to_owned(),
+        ),
+        (
+            once(&json!({"start": start, "end": "2027-12-07T02:00:01Z"})),
+            format!("spec.schedule.once.end: {too_long}"),
+        ),
+    ];
+    for (changes, expected) in cases {
+        assert_eq!(problems(&with(changes)), [expected]);
+    }
+}
+
+#[test]
+fn every_slip_in_the_targets_is_named_with_what_to_write() {
+    let cases = [
+        (
+            json!([]),
+            "spec.targets: is empty: name at least one target",
+        ),
+        (
+            json!([{"kind": "Service"}]),
+            "spec.targets[0]: write exactly one of name, selector and all",
+        ),
+        (
+            json!([{"kind": "Service", "name": "web"}, {"kind": "Service", "name": "web"}]),
+            "spec.targets[1]: names Service/web a second time: remove one of the two",
+        ),
+        (
+            json!([{"kind": "Ingress", "name": "web", "group": "extensions"}]),
+            "spec.targets[0].group: the group of Ingress is \"networking.k8s.io\": write that, or \
+             remove group",
+        ),
+        (
+            json!([{"kind": "Service", "name": "web", "hold": "Services"}]),
+            "spec.targets[0].hold: a Service is held itself: remove hold",
+        ),
+        (
+            json!([{"kind": "Service", "name": "other/web"}]),
+            "spec.targets[0].name: must be the name of an object in the window's own namespace: \
+             lower-case letters, digits, - and .",
+        ),
+    ];
+    for (targets, expected) in cases {
+        assert_eq!(problems(&with(json!({"targets": targets}))), [expected]);
+    }
+
+    let many: Vec<_> = (0..65)
+        .map(|i| json!({"kind": "Service", "name": format!("web-{i}")}))
+        .collect();
+    assert_eq!(
+        problems(&with(json!({"targets": many}))),
+        ["spec.targets: has more than 64 entries: spread them over several windows"],
+    );
+}
+
+#[test]
+fn a_message_is_neither_blank_nor_endless() {
+    let message = |text: &str| problems(&with(json!({"response": {"message": text}})));
+    let blank = "spec.response.message: is blank: write a sentence, or remove message for ours";
+    assert_eq!(message(" \n"), [blank]);
+    let endless = "spec.response.message: may have at most 1024 characters: write a shorter one";
+    assert_eq!(message(&"é".repeat(1025)), [endless]);
+    assert!(parse(&with(json!({"response": {"message": "é".repeat(1024)}}))).is_ok());
+}
+
+#[test]
+fn nothing_that_is_not_honoured_is_ignored() {
+    let leave_it_out = "leave it out";
+    let by_name = "give the name of each target";
+    let recurring = json!({"cron": "0 2 * * SUN#1", "timeZone": "Europe/Berlin", "duration": "2h"});
+    let zoned = json!({
+        "start": "2026-12-06T02:00:00+01:00", "timeZone": "Europe/Berlin", "duration": "2h",
+    });
+    let cases = [
+        (
+            json!({"schedule": {"recurring": recurring}}),
+            "spec.schedule.recurring",
+            "write once or always",
+        ),
+        (
+            json!({"schedule": {"once": zoned}}),
+            "spec.schedule.once.timeZone",
+            "leave it out, and write start and end with an offset, as in 2026-12-06T02:00:00+01:00",
+        ),
+        (
+            json!({"targets": [{"kind": "HTTPRoute", "name": "api"}]}),
+            "spec.targets[0].kind",
+            "name a Service or an Ingress",
+        ),
+        (
+            json!({"targets": [{"kind": "Ingress", "name": "web", "hold": "Services"}]}),
+            "spec.targets[0].hold",
+            "write Route, or remove hold",
+        ),
+        (
+            json!({"targets": [{"kind": "Service", "selector": {"matchLabels": {"tier": "web"}}}]}),
+            "spec.targets[0].selector",
+            by_name,
+        ),
+        (
+            json!({"targets": [{"kind": "Service", "all": {}}]}),
+            "spec.targets[0].all",
+            by_name,
+        ),
+        (
+            json!({"response": {"retryAfter": {"jitter": "30s"}}}),
+            "spec.response.retryAfter",
+            leave_it_out,
+        ),
+        (
+            json!({"response": {"page": {"configMapKeyRef": {"name": "page", "key": "html"}}}}),
+            "spec.response.page",
+            leave_it_out,
+        ),
+        (
+            json!({"response": {"healthChecks": [{"path": "/healthz"}]}}),
+            "spec.response.healthChecks",
+            leave_it_out,
+        ),
+        (
+            json!({"restore": {"when": "Immediately"}}),
+            "spec.restore",
+            leave_it_out,
+        ),
+    ];
+    for (changes, field, instead) in cases {
+        let expected = format!("{field}: is not honoured by this version of Entracte: {instead}");
+        assert_eq!(problems(&with(changes)), [expected]);
+    }
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let resource = with(json!({
+        "schedule": {"once": {"start": "Sunday", "duration": "long"}},
+        "targets": [{"kind": "HTTPRoute", "name": "api"}, {"kind": "Service"}],
+        "restore": {},
+    }));
+    let fields: Vec<_> = parse(&resource)
+        .unwrap_err()
+        .into_iter()
+        .map(|problem| problem.field)
+        .collect();
+    assert_eq!(
+        fields,
+        [
+            "spec.schedule.once.start",
+            "spec.schedule.once.duration",
+            "spec.targets[0].kind",
+            "spec.targets[1]",
+            "spec.restore",
+        ],
+    );
+}
+
+#[test]
+fn a_resource_that_no_api_server_has_seen_is_refused() {
+    let mut resource = with(json!({}));
+    resource.metadata = ObjectMeta {
+        name: Some("a".repeat(64)),
+        ..ObjectMeta::default()
+    };
+    let fields: Vec<_> = parse(&resource)
+        .unwrap_err()
+        .into_iter()
+        .map(|problem| problem.field)
+        .collect();
+    assert_eq!(
+        fields,
+        [
+            "metadata.namespace",
+            "metadata.uid",
+            "metadata.creationTimestamp",
+            "metadata.name"
+        ],
+    );
+}
