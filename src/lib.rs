@@ -27,4 +27,5 @@
 //! | [`cli`] | no | arguments: one flattened group for each concern |
 
 pub mod api;
+pub mod coverage;
 pub mod schedule;
