@@ -28,4 +28,5 @@
 
 pub mod api;
 pub mod coverage;
+pub mod notice;
 pub mod schedule;

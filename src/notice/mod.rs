@@ -1,1 +1,194 @@
-//! (empty)
+//! The notice: what the audience is told while a window holds its targets.
+//!
+//! Pure: no cluster, no runtime, no clock, no environment.
+//!
+//! The controller compiles a window into a [`Notice`] and writes it as a ConfigMap; the backend
+//! reads it back and gives an [`answer`] for each request.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | this one | the notice, and its way through a ConfigMap |
+//! | `end` | what an answer says about the end: Retry-After, closing connections, the outlook |
+//! | `accept` | which format a request asks for |
+//! | `answer` | request head × notice × now → status, headers, body |
+//! | `page` | the HTML page |
+
+mod accept;
+mod answer;
+mod end;
+mod page;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+pub use answer::{Answer, answer};
+pub use end::{connection_closes, is_over, retry_after};
+
+use crate::api::names::NOTICE_KEY;
+
+/// What the backend has to know about one window in order to answer for it.
+///
+/// A notice that a newer controller wrote is understood as well: unknown members are passed over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Notice {
+    /// The window that the notice was compiled from.
+    pub window: WindowRef,
+    /// The uid of that window: a window that was deleted and made again is another one.
+    pub uid: String,
+    /// The port of the backend that answers with this notice; never 0.
+    pub port: u16,
+    /// When the stretch of the window began or will begin; unknown for a window that always holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<DateTime<Utc>>,
+    /// When the stretch ends; unknown for a window that always holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<DateTime<Utc>>,
+    /// The user's words, as given: not escaped, and possibly of several lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Nothing is held by the window any more, and the port only lingers for proxies that have
+    /// not heard of it: they are sent away, and come back to the app.
+    #[serde(default)]
+    pub released: bool,
+}
+
+/// A window, by name. Displayed as `namespace/name`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WindowRef {
+    /// The namespace of the window, which is the one of its targets.
+    pub namespace: String,
+    /// The name of the window.
+    pub name: String,
+}
+
+/// Why a ConfigMap is not a notice.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The key is absent.
+    #[error(
+        "the ConfigMap has no key `{NOTICE_KEY}`: delete it, and the controller writes it anew"
+    )]
+    Missing,
+    /// The key's text is not the JSON of a notice.
+    #[error(
+        "`{NOTICE_KEY}` is not a notice: {0}: delete the ConfigMap, and the controller writes it \
+         anew"
+    )]
+    Malformed(#[from] serde_json::Error),
+    /// Port 0 would be any port.
+    #[error(
+        "`{NOTICE_KEY}` gives port 0, which no slice can lead to: delete the ConfigMap, and the \
+         controller writes it anew"
+    )]
+    PortZero,
+}
+
+impl Notice {
+    /// The name of the ConfigMap that holds the notice of `port`. There can be one of a name
+    /// only, so creating it is what reserves the port.
+    pub fn object_name(port: u16) -> String {
+        format!("entracte-notice-{port}")
+    }
+
+    /// The `data` of the notice's ConfigMap. [`Notice::from_data`] reads it back unchanged.
+    pub fn to_data(&self) -> BTreeMap<String, String> {
+        let json = serde_json::json!(self).to_string();
+        BTreeMap::from([(NOTICE_KEY.to_owned(), json)])
+    }
+
+    /// Reads a notice from the `data` of its ConfigMap.
+    pub fn from_data(data: &BTreeMap<String, String>) -> Result<Self, Error> {
+        let json = data.get(NOTICE_KEY).ok_or(Error::Missing)?;
+        let notice: Self = serde_json::from_str(json)?;
+        if notice.port == 0 {
+            return Err(Error::PortZero);
+        }
+        Ok(notice)
+    }
+}
+
+impl fmt::Display for WindowRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use similar_asserts::assert_eq;
+
+    use super::*;
+
+    fn notice() -> Notice {
+        Notice {
+            window: WindowRef {
+                namespace: "shop".into(),
+                name: "db-upgrade".into(),
+            },
+            uid: "5d0f1a3e-8a4b-4a77-9e0c-2f1a0c7d9b11".into(),
+            port: 20_007,
+            start: Some("2026-12-06T01:00:00Z".parse().unwrap()),
+            until: Some("2026-12-06T03:00:00.25Z".parse().unwrap()),
+            message: Some("We are upgrading our \"database\".\nBack soon.".into()),
+            released: false,
+        }
+    }
+
+    fn read(json: &str) -> Result<Notice, Error> {
+        Notice::from_data(&BTreeMap::from([(NOTICE_KEY.to_owned(), json.to_owned())]))
+    }
+
+    #[test]
+    fn a_notice_survives_its_config_map() {
+        assert_eq!(Notice::from_data(&notice().to_data()).unwrap(), notice());
+    }
+
+    #[test]
+    fn a_notice_of_a_window_that_always_holds_survives_its_config_map() {
+        let always = Notice {
+            start: None,
+            until: None,
+            message: None,
+            ..notice()
+        };
+        assert_eq!(Notice::from_data(&always.to_data()).unwrap(), always);
+    }
+
+    #[test]
+    fn a_notice_is_named_by_its_port() {
+        assert_eq!(Notice::object_name(20_007), "entracte-notice-20007");
+    }
+
+    #[test]
+    fn members_that_a_newer_controller_wrote_are_passed_over() {
+        let json = r#"{"window": {"namespace": "shop", "name": "w", "kind": "x"}, "uid": "1",
+                       "port": 20001, "jitter": 30}"#;
+        let notice = read(json).unwrap();
+        assert_eq!(
+            (notice.port, notice.until, notice.released),
+            (20_001, None, false)
+        );
+    }
+
+    #[test]
+    fn what_is_not_a_notice_says_what_to_do() {
+        let without = Notice::from_data(&BTreeMap::new()).unwrap_err();
+        assert_eq!(
+            without.to_string(),
+            "the ConfigMap has no key `notice.json`: delete it, and the controller writes it anew"
+        );
+        let malformed = read("{").unwrap_err().to_string();
+        assert!(
+            malformed.starts_with("`notice.json` is not a notice: EOF"),
+            "{malformed}"
+        );
+        let zero = read(r#"{"window": {"namespace": "shop", "name": "w"}, "uid": "1", "port": 0}"#);
+        assert!(matches!(zero, Err(Error::PortZero)));
+    }
+}
