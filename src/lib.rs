@@ -29,4 +29,5 @@
 pub mod api;
 pub mod coverage;
 pub mod notice;
+pub mod plan;
 pub mod schedule;

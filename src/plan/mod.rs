@@ -1,1 +1,148 @@
-//! (empty)
+//! Observed × desired → the edits that take an object from one to the other.
+//!
+//! PURE. A plan is a value that tests compare. It is made from what was read, and never from
+//! what an earlier plan meant to do, so a crash between two edits needs no recovery: the next
+//! plan starts from what is there. A plan that was applied is empty when it is made again.
+//!
+//! # Guarantees
+//!
+//! - Every write to a user's object is one JSON Patch that carries its leaves, the label and the
+//!   annotation together, and that fails with 409 where the object is not the one that was read.
+//! - A release undoes our own edits only: what anybody else wrote while the target was held stays.
+//! - A target that is refused is not touched; one that becomes unfit while it is held is released.
+
+pub mod backend;
+pub mod bridge;
+pub mod edit;
+pub mod ingress;
+pub mod leaf;
+pub mod service;
+pub mod slices;
+#[cfg(test)]
+mod testing;
+
+use chrono::{DateTime, Utc};
+
+use self::backend::Endpoint;
+pub use self::edit::Edit;
+
+/// What a target should do now.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Desired<'a> {
+    /// Answer from the maintenance backend.
+    Held(Answering<'a>),
+    /// Whatever the user wrote.
+    Released,
+}
+
+/// Who answers for a held target: what the leading window has prepared.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Answering<'a> {
+    /// The name of the window's bridge.
+    pub bridge: &'a str,
+    /// Whether proxies have had the time to learn of the bridge.
+    pub bridge_ready: bool,
+    /// The port of the window on the backend; `None` while no port is reserved for it.
+    pub port: Option<u16>,
+    /// The backend pods that answered on that port.
+    pub endpoints: &'a [Endpoint],
+    /// All backend pods that are ready, whether or not they answered yet.
+    pub backend: &'a [Endpoint],
+}
+
+/// Edits, in the order in which they have to be made, and what is true once they are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// Each is made only after the API server has answered the one before.
+    pub edits: Vec<Edit>,
+    /// What may be said of the target once the API server has answered the last edit.
+    pub outcome: Outcome,
+    /// When to plan again, though nothing may have changed.
+    pub again: Option<DateTime<Utc>>,
+}
+
+impl Plan {
+    fn new(edits: Vec<Edit>, outcome: Outcome) -> Self {
+        Self {
+            edits,
+            outcome,
+            again: None,
+        }
+    }
+
+    fn again(self, at: DateTime<Utc>) -> Self {
+        Self {
+            again: Some(at),
+            ..self
+        }
+    }
+
+    fn nothing(outcome: Outcome) -> Self {
+        Self::new(Vec::new(), outcome)
+    }
+}
+
+/// What is true of a target, by a name that a program can act on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing of ours is on the target.
+    Serving,
+    /// The target answers from the backend.
+    Held,
+    /// The target is the user's again; our slices stay until the app's own are ready.
+    Releasing {
+        /// When our slices go at the latest.
+        until: DateTime<Utc>,
+    },
+    /// There is no such object.
+    Missing,
+    /// The target cannot be held yet.
+    Waiting(Reason),
+    /// The target must not be held. Where nothing of ours was on it, nothing was touched.
+    Refused(Reason),
+}
+
+/// Why: a word for programs and a sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// One word in CamelCase.
+    pub word: &'static str,
+    /// A sentence that says what is so, and what to do about it.
+    pub message: String,
+}
+
+impl Reason {
+    /// A reason; `message` is a sentence for people.
+    pub fn new(word: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            word,
+            message: message.into(),
+        }
+    }
+}
+
+/// No backend pod has answered on the window's port.
+pub const BACKEND_UNAVAILABLE: &str = "BackendUnavailable";
+/// A kind, type or port of the target that cannot be held.
+pub const UNSUPPORTED: &str = "Unsupported";
+/// Another controller owns the target.
+pub const OWNED: &str = "OwnedByController";
+/// What to put back is not known any more.
+pub const ORIGINAL_UNKNOWN: &str = "OriginalUnknown";
+
+/// Why a target that a controller owns is not held, or `None` where nobody does.
+fn owned_by_controller(kind: &str, metadata: &kube::core::ObjectMeta) -> Option<Reason> {
+    let owner = metadata
+        .owner_references
+        .iter()
+        .flatten()
+        .find(|reference| reference.controller == Some(true))?;
+    Some(Reason::new(
+        OWNED,
+        format!(
+            "the {kind} is managed by {} {}, which would undo the hold; name what that \
+             controller lets a person edit instead",
+            owner.kind, owner.name
+        ),
+    ))
+}

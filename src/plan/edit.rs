@@ -1,0 +1,107 @@
+//! One API edit, as a value.
+
+use json_patch::jsonptr::PointerBuf;
+use json_patch::{AddOperation, Patch, PatchOperation, RemoveOperation, ReplaceOperation};
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use serde_json::{Value, json};
+
+/// One write. Each is guarded: it fails with a conflict, and changes nothing, where the object is
+/// not the one that was read.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Edit {
+    /// A JSON Patch of a user's Service.
+    PatchService {
+        /// The Service's name.
+        name: String,
+        /// The patch; it begins with the resourceVersion that was read.
+        patch: Patch,
+    },
+    /// A JSON Patch of a user's Ingress.
+    PatchIngress {
+        /// The Ingress's name.
+        name: String,
+        /// The patch; it begins with the resourceVersion that was read.
+        patch: Patch,
+    },
+    /// Make a bridge.
+    CreateBridge(Box<Service>),
+    /// Write a bridge as it should be; it bears the resourceVersion that was read.
+    ReplaceBridge(Box<Service>),
+    /// Take a bridge away.
+    DeleteBridge(Precondition),
+    /// Make a slice of ours.
+    CreateSlice(Box<EndpointSlice>),
+    /// Write a slice of ours as it should be; it bears the resourceVersion that was read.
+    ReplaceSlice(Box<EndpointSlice>),
+    /// Take a slice of ours away.
+    DeleteSlice(Precondition),
+}
+
+/// Which object, exactly: a delete with it spares an object that was changed or made anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Precondition {
+    /// The object's name.
+    pub name: String,
+    /// The uid that was read.
+    pub uid: Option<String>,
+    /// The resourceVersion that was read.
+    pub resource_version: Option<String>,
+}
+
+impl Precondition {
+    /// The object as it was read.
+    pub fn of(metadata: &kube::core::ObjectMeta) -> Self {
+        Self {
+            name: metadata.name.clone().unwrap_or_default(),
+            uid: metadata.uid.clone(),
+            resource_version: metadata.resource_version.clone(),
+        }
+    }
+}
+
+/// A JSON Patch under construction, which begins with the resourceVersion that was read: a stale
+/// view gets 409, where a failed `test` operation would get an opaque 422.
+pub(super) struct PatchBuilder(Vec<PatchOperation>);
+
+impl PatchBuilder {
+    pub(super) fn guarded(metadata: &kube::core::ObjectMeta) -> Self {
+        let version = metadata.resource_version.clone().unwrap_or_default();
+        Self(vec![replace(
+            ["metadata", "resourceVersion"],
+            json!(version),
+        )])
+    }
+
+    pub(super) fn replace<const N: usize>(&mut self, path: [&str; N], value: Value) {
+        self.0.push(replace(path, value));
+    }
+
+    pub(super) fn add<const N: usize>(&mut self, path: [&str; N], value: Value) {
+        let path = PointerBuf::from_tokens(path);
+        self.0
+            .push(PatchOperation::Add(AddOperation { path, value }));
+    }
+
+    pub(super) fn remove<const N: usize>(&mut self, path: [&str; N]) {
+        let path = PointerBuf::from_tokens(path);
+        self.0
+            .push(PatchOperation::Remove(RemoveOperation { path }));
+    }
+
+    /// Whether anything but the guard is in the patch.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.len() <= 1
+    }
+
+    pub(super) fn build(self) -> Patch {
+        Patch(self.0)
+    }
+}
+
+fn replace<const N: usize>(path: [&str; N], value: Value) -> PatchOperation {
+    PatchOperation::Replace(ReplaceOperation {
+        path: PointerBuf::from_tokens(path),
+        value,
+    })
+}

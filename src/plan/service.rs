@@ -1,0 +1,351 @@
+//! Hold and release a Service.
+//!
+//! PURE. Held, a Service bears one selector key more, which no pod has, so that the platform's
+//! own controller empties its slices; ours, ready before, take its place. The selector is never
+//! removed: the platform would leave its old slices behind, and mirror a stale Endpoints object
+//! into one more (`pkg/controller/endpointslice/endpointslice_controller.go`,
+//! `pkg/controller/endpointslicemirroring`), so that traffic would split.
+//!
+//! Ready-first in both directions: for a moment there are endpoints of both, and never none.
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
+use k8s_openapi::api::discovery::v1::{EndpointPort, EndpointSlice};
+use kube::core::ObjectMeta;
+
+use super::edit::{Edit, PatchBuilder, Precondition};
+use super::slices::Family;
+use super::{
+    Answering, BACKEND_UNAVAILABLE, Desired, Outcome, Plan, Reason, UNSUPPORTED, bridge, leaf,
+    owned_by_controller, slices,
+};
+use crate::api::names;
+
+/// A Service and its slices, as they were read.
+#[derive(Debug, Clone)]
+pub struct Observed<'a> {
+    /// The Service.
+    pub service: &'a Service,
+    /// The slices of ours that bear its name.
+    pub ours: Vec<&'a EndpointSlice>,
+    /// The slices of anybody else that bear its name.
+    pub platform: Vec<&'a EndpointSlice>,
+}
+
+/// How old a view of the platform's slices may be: before this has passed since a release, slices
+/// that look ready may be those from before the platform emptied them.
+pub const STALE_VIEW: TimeDelta = TimeDelta::milliseconds(500);
+
+/// The plan that takes `observed` to `desired`.
+///
+/// After a release our slices stay, for each family and port, until the platform's have a ready
+/// endpoint for it, or until `linger` has passed.
+pub fn plan(
+    observed: &Observed<'_>,
+    desired: Desired<'_>,
+    linger: TimeDelta,
+    now: DateTime<Utc>,
+) -> Plan {
+    if bridge::is_bridge(observed.service) {
+        return Plan::nothing(Outcome::Refused(unsupported(
+            "the Service is a bridge of Entracte's own; name the app's",
+        )));
+    }
+    let Desired::Held(answering) = desired else {
+        return release(observed, linger, now);
+    };
+    match refusal(observed.service, answering) {
+        None => hold(observed, answering),
+        Some(reason) => Plan {
+            outcome: Outcome::Refused(reason),
+            ..release(observed, linger, now)
+        },
+    }
+}
+
+/// Whether `service` bears anything of ours that a release has to take away.
+pub fn is_marked(service: &Service) -> bool {
+    let metadata = &service.metadata;
+    let bears = |map: Option<&std::collections::BTreeMap<String, String>>, key| {
+        map.is_some_and(|map| map.contains_key(key))
+    };
+    bears(selector(service), names::HOLD_KEY)
+        || bears(metadata.labels.as_ref(), names::HELD_LABEL)
+        || bears(metadata.annotations.as_ref(), names::HOLD_ANNOTATION)
+}
+
+/// While the target is held, the slice of a family of which no backend pod answers stays as it
+/// is: an address that may work is better than none, and better than the app in its upgrade.
+fn hold(observed: &Observed<'_>, answering: Answering<'_>) -> Plan {
+    let service = observed.service;
+    let answers = |family: &Family| {
+        let mut endpoints = answering.endpoints.iter();
+        endpoints.any(|endpoint| family.contains(endpoint.address))
+    };
+    let (answered, silent): (Vec<Family>, Vec<Family>) =
+        Family::of(service).into_iter().partition(answers);
+    let is_held = is_marked(service);
+    let port = match answering.port {
+        Some(port) if is_held && !answered.is_empty() || silent.is_empty() => port,
+        _ => return Plan::nothing(Outcome::Waiting(no_answer(is_held))),
+    };
+    let wanted = slices::desired(service, answering.endpoints, port)
+        .into_iter()
+        .filter(|slice| answered.iter().any(|family| family.is_of(slice)))
+        .collect();
+    let stays = |slice: &&EndpointSlice| silent.iter().any(|family| family.is_of(slice));
+    let ours = observed.ours.iter().copied().filter(|slice| !stays(slice));
+    let mut edits = slices::edits(ours, wanted);
+    let uid = service.metadata.uid.as_deref().unwrap_or_default();
+    let marks = marks(service, Some(uid));
+    if !marks.is_empty() {
+        edits.push(patch(service, marks));
+    }
+    Plan::new(edits, Outcome::Held)
+}
+
+fn no_answer(is_held: bool) -> Reason {
+    let message = if is_held {
+        "no backend pod answers on the window's port: clients get no answer until one does"
+    } else {
+        "no backend pod has answered on the window's port yet; the target is held as soon as one \
+         does"
+    };
+    Reason::new(BACKEND_UNAVAILABLE, message)
+}
+
+fn release(observed: &Observed<'_>, linger: TimeDelta, now: DateTime<Utc>) -> Plan {
+    let service = observed.service;
+    let mut edits = Vec::new();
+    let marks = marks(service, None);
+    let was_marked = !marks.is_empty();
+    if was_marked {
+        edits.push(patch(service, marks));
+    }
+    let (own, strays): (Vec<_>, Vec<_>) = observed
+        .ours
+        .iter()
+        .copied()
+        .partition(|slice| slices::is_owned_by(slice, service));
+    edits.extend(strays.into_iter().map(delete));
+    if own.is_empty() {
+        return Plan::new(edits, Outcome::Serving);
+    }
+    let Some((since, until)) = released(&own).filter(|_| !was_marked) else {
+        let until = now + linger;
+        edits.extend(own.into_iter().map(|slice| farewell(slice, now, until)));
+        return Plan::new(edits, Outcome::Releasing { until }).again(now + STALE_VIEW);
+    };
+    if now >= until {
+        edits.extend(own.into_iter().map(delete));
+        return Plan::new(edits, Outcome::Serving);
+    }
+    if now < since + STALE_VIEW {
+        return Plan::new(edits, Outcome::Releasing { until }).again(since + STALE_VIEW);
+    }
+    let mut left = 0;
+    for slice in own {
+        match slices::uncovered(slice, observed.platform.iter().copied()) {
+            ports if ports.is_empty() => edits.push(delete(slice)),
+            ports => {
+                left += 1;
+                edits.extend(narrowed(slice, ports));
+            }
+        }
+    }
+    if left == 0 {
+        return Plan::new(edits, Outcome::Serving);
+    }
+    Plan::new(edits, Outcome::Releasing { until }).again(until)
+}
+
+/// Ports that the app serves again are not ours any more; one that no pod declares never will be.
+fn narrowed(slice: &EndpointSlice, ports: Vec<EndpointPort>) -> Option<Edit> {
+    if slice.ports.as_ref() == Some(&ports) {
+        return None;
+    }
+    let mut slice = slice.clone();
+    slice.ports = Some(ports);
+    Some(Edit::ReplaceSlice(Box::new(slice)))
+}
+
+/// When the Service was released and when its linger is over, as all of its slices say.
+fn released(own: &[&EndpointSlice]) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+    let times = own.iter().map(|slice| {
+        let since = names::instant(&slice.metadata, names::RELEASED_ANNOTATION)?;
+        Some((
+            since,
+            names::instant(&slice.metadata, names::LINGER_ANNOTATION)?,
+        ))
+    });
+    times.collect::<Option<Vec<_>>>()?.into_iter().max()
+}
+
+fn farewell(slice: &EndpointSlice, now: DateTime<Utc>, until: DateTime<Utc>) -> Edit {
+    let mut slice = slice.clone();
+    let annotations = slice.metadata.annotations.get_or_insert_default();
+    let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
+    annotations.insert(names::RELEASED_ANNOTATION.to_owned(), text(now));
+    annotations.insert(names::LINGER_ANNOTATION.to_owned(), text(until));
+    Edit::ReplaceSlice(Box::new(slice))
+}
+
+fn delete(slice: &EndpointSlice) -> Edit {
+    Edit::DeleteSlice(Precondition::of(&slice.metadata))
+}
+
+fn patch(service: &Service, patch: PatchBuilder) -> Edit {
+    Edit::PatchService {
+        name: service.metadata.name.clone().unwrap_or_default(),
+        patch: patch.build(),
+    }
+}
+
+/// The selector key and the label, in one patch: set to hold, `None` to release.
+fn marks(service: &Service, hold: Option<&str>) -> PatchBuilder {
+    let metadata: &ObjectMeta = &service.metadata;
+    let mut patch = PatchBuilder::guarded(metadata);
+    leaf::set(
+        &mut patch,
+        ["spec", "selector"],
+        selector(service),
+        names::HOLD_KEY,
+        hold,
+    );
+    let label = hold.map(|_| names::HELD);
+    let labels = metadata.labels.as_ref();
+    leaf::set(
+        &mut patch,
+        ["metadata", "labels"],
+        labels,
+        names::HELD_LABEL,
+        label,
+    );
+    if hold.is_none() {
+        let annotations = metadata.annotations.as_ref();
+        leaf::set(
+            &mut patch,
+            ["metadata", "annotations"],
+            annotations,
+            names::HOLD_ANNOTATION,
+            None,
+        );
+    }
+    patch
+}
+
+fn selector(service: &Service) -> Option<&std::collections::BTreeMap<String, String>> {
+    service.spec.as_ref()?.selector.as_ref()
+}
+
+/// Why `service` must not be held, or `None` where it may.
+fn refusal(service: &Service, answering: Answering<'_>) -> Option<Reason> {
+    let spec = service.spec.clone().unwrap_or_default();
+    owned_by_controller("Service", &service.metadata)
+        .or_else(|| unfit_type(&spec))
+        .or_else(|| unfit_policy(&spec))
+        .or_else(|| spec.ports.iter().flatten().find_map(unfit_port))
+        .or_else(|| missing_family(service, answering))
+}
+
+fn unsupported(message: impl Into<String>) -> Reason {
+    Reason::new(UNSUPPORTED, message)
+}
+
+fn unfit_type(spec: &ServiceSpec) -> Option<Reason> {
+    if spec.type_.as_deref() == Some("ExternalName") {
+        return Some(unsupported(
+            "the Service is an ExternalName: clients are sent elsewhere by DNS; hold the Ingress \
+             in front of it",
+        ));
+    }
+    if spec.cluster_ip.as_deref() == Some("None") {
+        return Some(unsupported(
+            "the Service is headless: its clients find pods by DNS and may keep them for long; \
+             hold a Service with a cluster IP, or the Ingress",
+        ));
+    }
+    if spec
+        .selector
+        .as_ref()
+        .is_none_or(|selector| selector.keys().all(|k| k == names::HOLD_KEY))
+    {
+        return Some(unsupported(
+            "the Service has no selector: somebody else writes its endpoints; hold the Ingress in \
+             front of it",
+        ));
+    }
+    None
+}
+
+fn unfit_policy(spec: &ServiceSpec) -> Option<Reason> {
+    let local = |policy: &Option<String>| policy.as_deref() == Some("Local");
+    let field = if local(&spec.internal_traffic_policy) {
+        "internalTrafficPolicy"
+    } else if local(&spec.external_traffic_policy) {
+        "externalTrafficPolicy"
+    } else {
+        return None;
+    };
+    Some(unsupported(format!(
+        "the Service has {field}: Local: nodes without a backend pod would drop its requests; set \
+         it to Cluster, or hold the Ingress"
+    )))
+}
+
+fn unfit_port(port: &ServicePort) -> Option<Reason> {
+    let number = port.port;
+    let protocol = port.protocol.as_deref().unwrap_or("TCP");
+    if protocol != "TCP" {
+        return Some(unsupported(format!(
+            "port {number} of the Service is {protocol}: only HTTP over TCP can be answered; move \
+             the port to a Service of its own"
+        )));
+    }
+    let app_protocol = port.app_protocol.as_deref()?;
+    if speaks_plain_http(app_protocol) {
+        return None;
+    }
+    Some(unsupported(format!(
+        "port {number} of the Service has appProtocol: {app_protocol}: only HTTP without TLS can \
+         be answered; move the port to a Service of its own, or hold the Ingress"
+    )))
+}
+
+/// The values of `appProtocol` behind which plain HTTP is spoken: the names of KEP-3726 and what
+/// IANA, Istio and Traefik call the same.
+fn speaks_plain_http(app_protocol: &str) -> bool {
+    const PLAIN: [&str; 8] = [
+        "http",
+        "http2",
+        "h2c",
+        "grpc",
+        "grpc-web",
+        "ws",
+        "kubernetes.io/h2c",
+        "kubernetes.io/ws",
+    ];
+    PLAIN
+        .iter()
+        .any(|plain| plain.eq_ignore_ascii_case(app_protocol))
+}
+
+/// A Service that is held already is not given back for it, in the middle of its window.
+fn missing_family(service: &Service, answering: Answering<'_>) -> Option<Reason> {
+    if answering.backend.is_empty() || is_marked(service) {
+        return None;
+    }
+    let missing = Family::of(service).into_iter().find(|family| {
+        let mut pods = answering.backend.iter();
+        !pods.any(|pod| family.contains(pod.address))
+    })?;
+    let family = missing.as_str();
+    Some(unsupported(format!(
+        "the Service is reached over {family}, but no backend pod has an {family} address; make \
+         the cluster's pods dual-stack, or hold the Ingress"
+    )))
+}
+
+#[cfg(test)]
+#[path = "service_tests.rs"]
+mod tests;

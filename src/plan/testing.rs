@@ -1,0 +1,66 @@
+//! What the tests of plans share: objects from manifests, and an API server that only patches.
+
+use k8s_openapi::api::networking::v1::Ingress;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::backend::{Endpoint, Pod};
+use super::edit::Edit;
+use super::{Answering, Desired};
+
+/// An object from its YAML.
+pub(super) fn object<K: DeserializeOwned>(yaml: &str) -> K {
+    serde_saphyr::from_str(yaml).unwrap()
+}
+
+/// The object that the API server would have after the patches of user objects among `edits`.
+pub(super) fn patched<K: Serialize + DeserializeOwned>(object: &K, edits: &[Edit]) -> K {
+    let mut value = serde_json::to_value(object).unwrap();
+    for edit in edits {
+        if let Edit::PatchService { patch, .. } | Edit::PatchIngress { patch, .. } = edit {
+            json_patch::patch(&mut value, patch).unwrap();
+        }
+    }
+    serde_json::from_value(value).unwrap()
+}
+
+/// The patch of the only edit, as JSON.
+pub(super) fn only_patch(edits: &[Edit]) -> Value {
+    match edits {
+        [Edit::PatchIngress { patch, .. } | Edit::PatchService { patch, .. }] => {
+            serde_json::to_value(patch).unwrap()
+        }
+        _ => panic!("not one patch: {edits:?}"),
+    }
+}
+
+/// One backend pod.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![Endpoint {
+        address: "10.244.9.1".parse().unwrap(),
+        pod: Pod {
+            namespace: "ops".into(),
+            name: "backend-0".into(),
+            uid: "b0".into(),
+        },
+        node: Some("node1".into()),
+        zone: None,
+    }]
+}
+
+/// Held by the window whose bridge is `bridge`.
+pub(super) fn held<'a>(bridge: &'a str, endpoints: &'a [Endpoint]) -> Desired<'a> {
+    Desired::Held(Answering {
+        bridge,
+        bridge_ready: true,
+        port: Some(20_000),
+        endpoints,
+        backend: endpoints,
+    })
+}
+
+/// The names of the Services that `ingress` leads to, in order.
+pub(super) fn led_to(ingress: &Ingress) -> Vec<&str> {
+    super::ingress::backends(ingress).collect()
+}
