@@ -28,6 +28,9 @@
 
 pub mod api;
 pub mod coverage;
+pub mod listen;
 pub mod notice;
 pub mod plan;
 pub mod schedule;
+pub mod shutdown;
+pub mod telemetry;
