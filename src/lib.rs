@@ -27,6 +27,7 @@
 //! | [`cli`] | no | arguments: one flattened group for each concern |
 
 pub mod api;
+pub mod backend;
 pub mod coverage;
 pub mod listen;
 pub mod notice;

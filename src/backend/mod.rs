@@ -1,1 +1,71 @@
-//! (empty)
+//! The server that answers 503.
+//!
+//! It watches notices, listens on the port of each, and answers every request there with
+//! [`notice::answer`](crate::notice::answer()). It needs to read the ConfigMaps of one namespace,
+//! and nothing else: it faces the internet.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | this one | the process: wiring, and what may fail at its start |
+//! | `args` | its arguments |
+//! | `source` | ConfigMaps → the notices that are wanted |
+//! | `listeners` | the notices that are wanted → one open port for each |
+//! | `port` | one port: accept, and hand the notice to its connections |
+//! | `connection` | one connection: answer, and know when to close |
+//! | `activity` | when a connection was last heard of |
+
+mod activity;
+mod args;
+mod connection;
+mod listeners;
+mod port;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+
+use kube::Client;
+use thiserror::Error;
+use tokio::sync::watch;
+
+pub use args::{Args, DrainArgs, LimitArgs};
+
+use crate::listen;
+use crate::shutdown::Shutdown;
+use crate::telemetry::{AdminServer, Readiness};
+use listeners::Listeners;
+
+/// Why the backend cannot run, or did not end in order.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The system lets us handle no signals.
+    #[error("cannot handle SIGTERM and SIGINT: {0}: the system or its sandbox forbids it")]
+    Signals(#[source] io::Error),
+    /// The admin port cannot be listened on.
+    #[error("the admin server {0}")]
+    Admin(#[from] listen::Error),
+    /// There is no cluster to ask for notices.
+    #[error("no way to the cluster: {0}: set KUBECONFIG, or run in a pod with a service account")]
+    Cluster(#[source] kube::Error),
+    /// A second signal came.
+    #[error("stopped by a second signal while connections were being served")]
+    Aborted,
+}
+
+/// Runs the backend until a signal ends it; see [`DrainArgs`] for how.
+pub async fn run(args: Args) -> Result<(), Error> {
+    let shutdown = Shutdown::on_signals().map_err(Error::Signals)?;
+    let readiness = Readiness::default();
+    let admin = AdminServer::bind(args.bind, args.admin_port, readiness.clone())?;
+    let client = Client::try_default().await.map_err(Error::Cluster)?;
+
+    let (wanted, notices) = watch::channel(None);
+    let listeners = Listeners::new(args.bind, &args.limits, readiness);
+    tokio::select! {
+        never = admin.serve() => match never {},
+        never = source::follow(client, &args.namespace, wanted) => match never {},
+        () = shutdown.aborted() => Err(Error::Aborted),
+        () = listeners.run(notices, &shutdown, &args.drain) => Ok(()),
+    }
+}
