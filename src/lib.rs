@@ -28,6 +28,7 @@
 
 pub mod api;
 pub mod backend;
+pub mod controller;
 pub mod coverage;
 pub mod listen;
 pub mod notice;

@@ -1,1 +1,294 @@
-//! (empty)
+//! The I/O shell: observe, hold and release, prepare, report.
+//!
+//! One namespace is reconciled at a time as a whole: a window reaches targets of its own
+//! namespace only, so nothing has to be agreed with anybody else, and two overlapping windows are
+//! just two windows of which at least one covers the target. Different namespaces are reconciled
+//! side by side.
+//!
+//! | step | file | touches the cluster |
+//! |---|---|---|
+//! | 0 follow | `watch.rs`, `cache.rs`, `probe.rs` | yes, reads |
+//! | 1 observe | `observe.rs` | no |
+//! | 2 hold and release | `targets.rs`, `target.rs` | yes, by `apply.rs` |
+//! | 3 apply | `apply.rs` | yes |
+//! | 4 prepare | `prepare.rs` | yes, nothing of the user's |
+//! | 5 status | `status.rs` | no |
+//! | 6 report | `report.rs` | yes, the status of windows |
+//!
+//! # Guarantees
+//!
+//! - Nothing is remembered but what is on the objects. A process that is killed after any call is
+//!   followed by one that starts from what is there.
+//! - Whatever bears our marks and is not covered by a living window is released.
+//! - Nothing is written that says what is there already.
+//!
+//! # Assumptions
+//!
+//! - The clock of the node is right: flips happen when it says so, and never before.
+//! - One controller runs at a time. Two would not harm a target (each write is guarded by the
+//!   resourceVersion that was read), but would write in each other's way.
+
+pub(crate) mod apply;
+mod cache;
+mod observe;
+mod prepare;
+mod probe;
+mod report;
+mod status;
+pub(crate) mod target;
+mod targets;
+mod watch;
+
+use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::channel::mpsc::unbounded;
+use futures::{StreamExt, future};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::Ingress;
+use kube::api::PartialObjectMeta;
+use kube::core::DeserializeGuard;
+use kube::runtime::controller::{Action, Config, Controller};
+use kube::runtime::reflector::Store;
+use kube::{Client, ResourceExt};
+use thiserror::Error;
+use tokio::sync;
+
+use self::cache::Cache;
+use self::observe::Observed;
+use self::prepare::Prepared;
+use self::probe::Probes;
+use self::target::Applied;
+use crate::api::MaintenanceWindow;
+use crate::coverage;
+use crate::listen;
+use crate::schedule::{TargetRef, duration};
+use crate::shutdown::Shutdown;
+use crate::telemetry::{AdminServer, Condition, Readiness};
+
+/// The longest time between two looks at the clock: timers do not notice a clock that was set,
+/// or a machine that slept.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+/// How soon something that failed is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+/// How many namespaces are reconciled at once.
+const CONCURRENCY: u16 = 16;
+
+/// Arguments of `entracte controller`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// The namespace of the operator: there the notices are, and the backend's Service
+    #[arg(
+        long,
+        env = "POD_NAMESPACE",
+        default_value = "entracte-system",
+        value_name = "NAME"
+    )]
+    pub namespace: String,
+    /// The headless Service of the backend pods
+    #[arg(long, default_value = "entracte-backend", value_name = "NAME")]
+    pub backend_service: String,
+    /// The ports of the backend, of which each window that is active takes one
+    #[arg(long, default_value = "20000-20999", value_name = "FIRST-LAST", value_parser = ports)]
+    pub ports: RangeInclusive<u16>,
+    /// How long bridge and port still answer after a release, for proxies that learn late
+    #[arg(long, default_value = "2m", value_name = "DURATION", value_parser = duration::parse)]
+    pub linger: TimeDelta,
+    /// The address of /healthz and /readyz
+    #[arg(long, default_value = "::", value_name = "ADDRESS")]
+    pub bind: IpAddr,
+    /// The port of /healthz and /readyz
+    #[arg(long, default_value_t = 8081, value_name = "PORT")]
+    pub admin_port: u16,
+}
+
+fn ports(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let parsed = text.split_once('-').and_then(|(first, last)| {
+        let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+        (0 < first && first <= last).then_some(first..=last)
+    });
+    parsed.ok_or_else(|| "write the first and the last port, such as 20000-20999".to_owned())
+}
+
+/// Why the controller cannot run.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// No way to the API server is known.
+    #[error(
+        "no way to the API server: {0}; set KUBECONFIG, or run in a pod with a service account"
+    )]
+    Config(#[from] kube::config::InferConfigError),
+    /// The way to the API server cannot be taken.
+    #[error("cannot talk to the API server: {0}")]
+    Client(#[from] kube::Error),
+    /// The health checks cannot be served.
+    #[error("cannot serve the health checks: {0}")]
+    Admin(#[from] listen::Error),
+    /// Signals cannot be handled.
+    #[error("cannot wait for signals: {0}")]
+    Signals(#[source] std::io::Error),
+    /// A second signal came before everything was finished.
+    #[error("stopped by a second signal, in the middle of the work; the next controller goes on")]
+    Aborted,
+}
+
+/// What every reconcile needs.
+pub(crate) struct Context {
+    client: Client,
+    caches: Caches,
+    probes: Probes,
+    ports: RangeInclusive<u16>,
+    linger: TimeDelta,
+    /// Windows that nobody can read, by uid, and the generation whose refusal they were told.
+    told: Mutex<HashMap<String, i64>>,
+}
+
+/// What was last seen of each kind. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Caches {
+    operator_namespace: String,
+    backend_service: String,
+    windows: Cache<DeserializeGuard<MaintenanceWindow>>,
+    services: Cache<Service>,
+    ingresses: Cache<Ingress>,
+    slices: Cache<EndpointSlice>,
+    notices: Cache<ConfigMap>,
+}
+
+/// Runs the controller until a signal asks it to stop.
+pub async fn run(args: Args) -> Result<(), Error> {
+    let shutdown = Shutdown::on_signals().map_err(Error::Signals)?;
+    let readiness = Readiness::default();
+    let admin = AdminServer::bind(args.bind, args.admin_port, readiness.clone())?;
+    tokio::spawn(admin.serve());
+    let client = client(kube::Config::infer().await?)?;
+    let caches = Caches {
+        operator_namespace: args.namespace,
+        backend_service: args.backend_service,
+        windows: Cache::default(),
+        services: Cache::default(),
+        ingresses: Cache::default(),
+        slices: Cache::default(),
+        notices: Cache::default(),
+    };
+    let context = Arc::new(Context {
+        client,
+        caches,
+        probes: Probes::default(),
+        ports: args.ports,
+        linger: args.linger,
+        told: Mutex::default(),
+    });
+    tokio::select! {
+        () = control(context, &readiness, &shutdown) => Ok(()),
+        () = shutdown.aborted() => Err(Error::Aborted),
+    }
+}
+
+/// A call that fails is planned anew from what is there then, which a blind retry cannot do.
+pub(crate) fn client(mut config: kube::Config) -> kube::Result<Client> {
+    config.default_retry = false;
+    Client::try_from(config)
+}
+
+/// Follows the cluster, waits until every kind was seen once, and reconciles until `shutdown`.
+async fn control(context: Arc<Context>, readiness: &Readiness, shutdown: &Shutdown) {
+    let (trigger, triggered) = unbounded();
+    let starting = readiness.missing("Namespaces", "not listed yet");
+    watch::follow(&context, &trigger);
+    let (namespaces, listed, changes) = watch::namespaces(&context.client);
+    let _seen = watch::seen_once(&context.caches, readiness).await;
+    let stopping = shutdown.clone();
+    let sweeping = sweep(Arc::clone(&context), namespaces.clone(), listed, starting);
+    let sweeping = tokio::spawn(sweeping);
+    Controller::for_stream(changes, namespaces)
+        .with_config(Config::default().concurrency(CONCURRENCY))
+        .reconcile_on(triggered)
+        .graceful_shutdown_on(async move { stopping.begun().await })
+        .run(reconcile, |_, never, _| match *never {}, context)
+        .for_each(|result| {
+            if let Err(error) = result {
+                tracing::debug!(%error, "a namespace is not reconciled");
+            }
+            future::ready(())
+        })
+        .await;
+    sweeping.abort();
+}
+
+/// Says that the namespaces are known, and takes away what those that are gone have left.
+async fn sweep(
+    context: Arc<Context>,
+    namespaces: Store<PartialObjectMeta<Namespace>>,
+    mut listed: sync::watch::Receiver<bool>,
+    starting: Condition,
+) {
+    if listed.wait_for(|listed| *listed).await.is_err() {
+        return;
+    }
+    starting.met("listed");
+    loop {
+        let names = namespaces
+            .state()
+            .iter()
+            .map(|namespace| namespace.name_any())
+            .collect();
+        prepare::sweep(&context, &names).await;
+        tokio::time::sleep(LONGEST_SLEEP).await;
+    }
+}
+
+async fn reconcile(
+    namespace: Arc<PartialObjectMeta<Namespace>>,
+    context: Arc<Context>,
+) -> Result<Action, Infallible> {
+    if namespace.metadata.deletion_timestamp.is_some() {
+        return Ok(Action::await_change());
+    }
+    let now = Utc::now();
+    let observed = observe::observe(&context.caches, &namespace.name_any());
+    let applied = targets::hold_and_release(&context, &observed, now).await;
+    let prepared = prepare::prepare(&context, &observed, now).await;
+    report::report(&context, &observed, &applied, &prepared, Utc::now()).await;
+    Ok(next_look(&observed, &applied, &prepared, now))
+}
+
+/// When to look again, though nothing may have changed.
+fn next_look(
+    observed: &Observed,
+    applied: &BTreeMap<TargetRef, Applied>,
+    prepared: &Prepared,
+    now: DateTime<Utc>,
+) -> Action {
+    let failed =
+        applied.values().any(|applied| applied.result.is_err()) || !prepared.trouble.is_empty();
+    let targets = applied.values().filter_map(|applied| applied.again);
+    let bridges = observed
+        .windows
+        .iter()
+        .filter_map(|window| observed.bridge_ready_at(&window.name));
+    let stages = coverage::next_change(&observed.windows, now);
+    let next = targets
+        .chain(bridges)
+        .chain(prepared.wake)
+        .chain(stages)
+        .filter(|at| *at > now)
+        .min();
+    let longest = if failed { RETRY } else { LONGEST_SLEEP };
+    match next {
+        Some(at) => Action::requeue(until(at).min(longest)),
+        None if observed.windows.is_empty() && !failed => Action::await_change(),
+        None => Action::requeue(longest),
+    }
+}
+
+/// From this moment: the reconcile itself took time.
+fn until(at: DateTime<Utc>) -> Duration {
+    (at - Utc::now()).to_std().unwrap_or_default()
+}

@@ -1,0 +1,207 @@
+//! Step 3: make the edits. Touches the cluster: this file holds every write to objects in a
+//! user's namespace but the status of windows.
+
+use std::time::Duration;
+
+use json_patch::Patch as JsonPatch;
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::Ingress;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::{Api, Client, ResourceExt};
+use thiserror::Error;
+use tokio::time::timeout;
+
+use crate::api::names;
+use crate::plan::edit::Precondition;
+use crate::plan::{Edit, Reason};
+
+/// How long the API server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why an edit was not made, or may not have been.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The object is not the one that was read. Nothing was changed; read again and plan anew.
+    #[error("could not {0}: somebody else changed it at the same time")]
+    Stale(String),
+    /// We may not.
+    #[error("not allowed to {action}: {message}; grant the operator what deploy/ grants")]
+    Forbidden {
+        /// What was tried.
+        action: String,
+        /// What the API server said.
+        message: String,
+    },
+    /// The API server said no, or could not be reached.
+    #[error("could not {action}: {}", sentence(.source))]
+    Failed {
+        /// What was tried.
+        action: String,
+        /// What the API server said.
+        source: Box<kube::Error>,
+    },
+    /// No answer; the edit may have been made.
+    #[error("could not {action}: the API server did not answer within {} s", PATIENCE.as_secs())]
+    Silent {
+        /// What was tried.
+        action: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn of(action: &str, error: kube::Error) -> Self {
+        match &error {
+            kube::Error::Api(status) if [404, 409].contains(&status.code) => {
+                Self::Stale(action.to_owned())
+            }
+            kube::Error::Api(status) if status.code == 403 => Self::Forbidden {
+                action: action.to_owned(),
+                message: status.message.clone(),
+            },
+            _ => Self::Failed {
+                action: action.to_owned(),
+                source: Box::new(error),
+            },
+        }
+    }
+
+    /// Whether another read may help: the object changed, or the patch does not fit the object
+    /// (422), which is what a path that has gone since looks like.
+    pub(crate) fn asks_to_read_again(&self) -> bool {
+        match self {
+            Self::Stale(_) => true,
+            Self::Failed { source, .. } => {
+                matches!(&**source, kube::Error::Api(status) if status.code == 422)
+            }
+            Self::Forbidden { .. } | Self::Silent { .. } => false,
+        }
+    }
+
+    /// What a status says of it.
+    pub fn reason(&self) -> Reason {
+        let word = match self {
+            Self::Stale(_) => "Contended",
+            Self::Forbidden { .. } => "Forbidden",
+            Self::Failed { .. } | Self::Silent { .. } => "ApiServerError",
+        };
+        Reason::new(word, format!("{self}; it is tried again"))
+    }
+}
+
+/// What kube's own `Display` says, without its debug output.
+fn sentence(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Waits for `call`, but not for ever.
+pub(crate) async fn within_patience<T>(
+    action: &str,
+    call: impl Future<Output = kube::Result<T>>,
+) -> Result<T, Error> {
+    match timeout(PATIENCE, call).await {
+        Ok(answer) => answer.map_err(|error| Error::of(action, error)),
+        Err(_) => Err(Error::Silent {
+            action: action.to_owned(),
+        }),
+    }
+}
+
+/// Makes `edits` in their order, each after the API server has answered the one before.
+pub(crate) async fn apply_all(
+    client: &Client,
+    namespace: &str,
+    edits: &[Edit],
+) -> Result<(), Error> {
+    for edit in edits {
+        apply(client, namespace, edit).await?;
+    }
+    Ok(())
+}
+
+async fn apply(client: &Client, namespace: &str, edit: &Edit) -> Result<(), Error> {
+    let services = || Api::<Service>::namespaced(client.clone(), namespace);
+    let ingresses = || Api::<Ingress>::namespaced(client.clone(), namespace);
+    let slices = || Api::<EndpointSlice>::namespaced(client.clone(), namespace);
+    match edit {
+        Edit::PatchService { name, patch } => patch_object(&services(), name, patch).await,
+        Edit::PatchIngress { name, patch } => patch_object(&ingresses(), name, patch).await,
+        Edit::CreateBridge(bridge) => create(&services(), bridge).await,
+        Edit::ReplaceBridge(bridge) => replace(&services(), bridge).await,
+        Edit::DeleteBridge(which) => delete(&services(), which).await,
+        Edit::CreateSlice(slice) => create(&slices(), slice).await,
+        Edit::ReplaceSlice(slice) => replace(&slices(), slice).await,
+        Edit::DeleteSlice(which) => delete(&slices(), which).await,
+    }
+}
+
+/// What the four verbs need of a kind.
+trait Object:
+    kube::Resource<DynamicType = ()>
+    + Clone
+    + std::fmt::Debug
+    + serde::Serialize
+    + serde::de::DeserializeOwned
+{
+}
+
+impl Object for Service {}
+impl Object for Ingress {}
+impl Object for EndpointSlice {}
+
+fn action<K: Object>(verb: &str, name: &str) -> String {
+    format!("{verb} {} {name}", K::kind(&()))
+}
+
+async fn patch_object<K: Object>(api: &Api<K>, name: &str, patch: &JsonPatch) -> Result<(), Error> {
+    let params = PatchParams {
+        field_manager: Some(names::FIELD_MANAGER.into()),
+        ..Default::default()
+    };
+    let patch = Patch::<()>::Json(patch.clone());
+    within_patience(
+        &action::<K>("patch", name),
+        api.patch(name, &params, &patch),
+    )
+    .await?;
+    Ok(())
+}
+
+async fn create<K: Object>(api: &Api<K>, object: &K) -> Result<(), Error> {
+    let action = action::<K>("create", &object.name_any());
+    within_patience(&action, api.create(&ours(), object)).await?;
+    Ok(())
+}
+
+async fn replace<K: Object>(api: &Api<K>, object: &K) -> Result<(), Error> {
+    let name = object.name_any();
+    let action = action::<K>("replace", &name);
+    within_patience(&action, api.replace(&name, &ours(), object)).await?;
+    Ok(())
+}
+
+/// An object that is gone already is as it should be.
+async fn delete<K: Object>(api: &Api<K>, which: &Precondition) -> Result<(), Error> {
+    let preconditions = Preconditions {
+        uid: which.uid.clone(),
+        resource_version: which.resource_version.clone(),
+    };
+    let params = DeleteParams::default().preconditions(preconditions);
+    let action = action::<K>("delete", &which.name);
+    match timeout(PATIENCE, api.delete(&which.name, &params)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(kube::Error::Api(status))) if status.code == 404 => Ok(()),
+        Ok(Err(error)) => Err(Error::of(&action, error)),
+        Err(_) => Err(Error::Silent { action }),
+    }
+}
+
+fn ours() -> PostParams {
+    PostParams {
+        field_manager: Some(names::FIELD_MANAGER.into()),
+        ..PostParams::default()
+    }
+}

@@ -1,0 +1,288 @@
+//! What the API server told us last, by namespace.
+//!
+//! Touches the cluster: one watch for each kind. A reconcile reads one namespace, so a lookup
+//! costs what that namespace holds and not what the cluster does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use futures::{Stream, StreamExt};
+use kube::core::ObjectMeta;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+
+type ByName<K> = BTreeMap<String, Arc<K>>;
+type ByNamespace<K> = BTreeMap<String, ByName<K>>;
+
+/// The objects of one kind. Clones share what they hold.
+#[derive(Debug)]
+pub(super) struct Cache<K> {
+    objects: Arc<RwLock<ByNamespace<K>>>,
+    synced: watch::Sender<bool>,
+}
+
+impl<K> Clone for Cache<K> {
+    fn clone(&self) -> Self {
+        Self {
+            objects: Arc::clone(&self.objects),
+            synced: self.synced.clone(),
+        }
+    }
+}
+
+impl<K> Default for Cache<K> {
+    fn default() -> Self {
+        Self {
+            objects: Arc::default(),
+            synced: watch::Sender::new(false),
+        }
+    }
+}
+
+impl<K> Cache<K> {
+    /// The objects in `namespace`, by name.
+    pub(super) fn in_namespace(&self, namespace: &str) -> ByName<K> {
+        self.read(|objects| objects.get(namespace).cloned())
+            .unwrap_or_default()
+    }
+
+    /// Every object, in no order that means anything.
+    pub(super) fn all(&self) -> Vec<Arc<K>> {
+        self.read(|objects| {
+            objects
+                .values()
+                .flat_map(BTreeMap::values)
+                .cloned()
+                .collect()
+        })
+    }
+
+    /// The namespaces in which there is an object.
+    pub(super) fn namespaces(&self) -> Vec<String> {
+        self.read(|objects| objects.keys().cloned().collect())
+    }
+
+    /// Puts in an object that the API server has just answered with, so that the next reconcile
+    /// does not make it a second time before the watch has brought it.
+    ///
+    /// Only in place of what it was made `from`, or of nothing: an answer that comes late must not
+    /// hide what the watch has brought since.
+    pub(super) fn learn(&self, object: K, from: Option<&ObjectMeta>)
+    where
+        K: Resource<DynamicType = ()>,
+    {
+        self.write(|objects| {
+            let namespace = object.namespace().unwrap_or_default();
+            let known = objects
+                .get(&namespace)
+                .and_then(|objects| objects.get(&object.name_any()));
+            let version = |metadata: &ObjectMeta| metadata.resource_version.clone();
+            if known.map(|known| version(known.meta())) == from.map(version) {
+                insert(objects, object);
+            }
+        });
+    }
+
+    /// Returns once the first list is complete.
+    pub(super) async fn synced(&self) {
+        // The sender lives in `self`, so this cannot fail before it is true.
+        let _ = self.synced.subscribe().wait_for(|synced| *synced).await;
+    }
+
+    fn read<T>(&self, look: impl FnOnce(&ByNamespace<K>) -> T) -> T {
+        look(&self.objects.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn write<T>(&self, change: impl FnOnce(&mut ByNamespace<K>) -> T) -> T {
+        change(&mut self.objects.write().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl<K> Cache<K>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+{
+    /// Follows `api` for ever, and says after each change which namespace it was in.
+    ///
+    /// An error of the watch is logged and backed off from here, and not passed on: it must not
+    /// slow down what other watches have to say.
+    pub(super) async fn follow(
+        self,
+        api: Api<K>,
+        config: watcher::Config,
+        changed: impl Fn(&str) + Send,
+    ) {
+        let events = watcher(api, config).default_backoff().modify(strip::<K>);
+        self.follow_events(events, changed).await;
+    }
+
+    async fn follow_events(
+        self,
+        events: impl Stream<Item = watcher::Result<Event<K>>>,
+        changed: impl Fn(&str),
+    ) {
+        let mut events = std::pin::pin!(events);
+        let mut listed = ByNamespace::new();
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(event) => self.take(event, &mut listed, &changed),
+                Err(error) => tracing::warn!(
+                    kind = %K::kind(&()), %error,
+                    "cannot watch; what was seen last is used until the watch is back"
+                ),
+            }
+        }
+    }
+
+    fn take(&self, event: Event<K>, listed: &mut ByNamespace<K>, changed: &impl Fn(&str)) {
+        match event {
+            Event::Init => listed.clear(),
+            Event::InitApply(object) => {
+                insert(listed, object);
+            }
+            Event::InitDone => self.replace(std::mem::take(listed), changed),
+            Event::Apply(object) => {
+                let namespace = self.write(|objects| insert(objects, object));
+                changed(&namespace);
+            }
+            Event::Delete(object) => {
+                let namespace = object.namespace().unwrap_or_default();
+                self.write(|objects| remove(objects, &namespace, &object.name_any()));
+                changed(&namespace);
+            }
+        }
+    }
+
+    fn replace(&self, listed: ByNamespace<K>, changed: &impl Fn(&str)) {
+        let mut namespaces: BTreeSet<String> = listed.keys().cloned().collect();
+        let before = self.write(|objects| std::mem::replace(objects, listed));
+        namespaces.extend(before.into_keys());
+        self.synced.send_replace(true);
+        for namespace in namespaces {
+            changed(&namespace);
+        }
+    }
+}
+
+/// Drops what nothing here reads, and what is often the larger part of an object.
+fn strip<K: Resource>(object: &mut K) {
+    object.meta_mut().managed_fields = None;
+}
+
+fn insert<K: Resource>(objects: &mut ByNamespace<K>, object: K) -> String {
+    let namespace = object.namespace().unwrap_or_default();
+    let name = object.name_any();
+    objects
+        .entry(namespace.clone())
+        .or_default()
+        .insert(name, Arc::new(object));
+    namespace
+}
+
+fn remove<K>(objects: &mut ByNamespace<K>, namespace: &str, name: &str) {
+    let Some(in_namespace) = objects.get_mut(namespace) else {
+        return;
+    };
+    in_namespace.remove(name);
+    if in_namespace.is_empty() {
+        objects.remove(namespace);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::stream;
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use std::cell::RefCell;
+
+    fn object(namespace: &str, name: &str) -> ConfigMap {
+        let mut object = ConfigMap::default();
+        object.metadata.namespace = Some(namespace.to_owned());
+        object.metadata.name = Some(name.to_owned());
+        object
+    }
+
+    async fn fed(cache: &Cache<ConfigMap>, events: Vec<Event<ConfigMap>>) -> Vec<String> {
+        let changed = RefCell::new(Vec::new());
+        let events = stream::iter(events.into_iter().map(Ok));
+        cache
+            .clone()
+            .follow_events(events, |ns| changed.borrow_mut().push(ns.to_owned()))
+            .await;
+        changed.into_inner()
+    }
+
+    #[tokio::test]
+    async fn a_list_replaces_what_was_there_and_touches_the_namespaces_of_both() {
+        let cache = Cache::default();
+        let first = vec![
+            Event::Init,
+            Event::InitApply(object("a", "x")),
+            Event::InitDone,
+        ];
+        assert_eq!(fed(&cache, first).await, ["a"]);
+        let second = vec![
+            Event::Init,
+            Event::InitApply(object("b", "y")),
+            Event::InitDone,
+        ];
+        assert_eq!(fed(&cache, second).await, ["a", "b"]);
+        assert_eq!(cache.namespaces(), ["b"]);
+    }
+
+    #[tokio::test]
+    async fn a_list_that_is_not_complete_changes_nothing() {
+        let cache = Cache::default();
+        assert!(
+            fed(
+                &cache,
+                vec![Event::Init, Event::InitApply(object("a", "x"))]
+            )
+            .await
+            .is_empty()
+        );
+        assert!(cache.all().is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_comes_late_hides_nothing() {
+        let version = |version: &str| {
+            let mut object = object("a", "x");
+            object.metadata.resource_version = Some(version.to_owned());
+            object
+        };
+        let known = |cache: &Cache<ConfigMap>| {
+            let objects = cache.in_namespace("a");
+            objects
+                .get("x")
+                .and_then(|known| known.metadata.resource_version.clone())
+        };
+        let cache = Cache::default();
+        cache.learn(version("1"), None);
+        assert_eq!(known(&cache).as_deref(), Some("1"));
+        cache.learn(version("2"), Some(&version("1").metadata));
+        assert_eq!(known(&cache).as_deref(), Some("2"));
+        fed(&cache, vec![Event::Apply(version("4"))]).await;
+        cache.learn(version("3"), Some(&version("2").metadata));
+        assert_eq!(known(&cache).as_deref(), Some("4"));
+        fed(&cache, vec![Event::Delete(version("5"))]).await;
+        cache.learn(version("6"), Some(&version("4").metadata));
+        assert_eq!(known(&cache), None);
+    }
+
+    #[tokio::test]
+    async fn an_object_that_was_deleted_is_gone() {
+        let cache = Cache::default();
+        let events = vec![
+            Event::Apply(object("a", "x")),
+            Event::Delete(object("a", "x")),
+        ];
+        assert_eq!(fed(&cache, events).await, ["a", "a"]);
+        assert!(cache.in_namespace("a").is_empty());
+    }
+}

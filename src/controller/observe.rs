@@ -1,0 +1,222 @@
+//! Step 1: what is there. Reads the caches; does not touch the cluster.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::Ingress;
+use kube::ResourceExt;
+use kube::core::{DeserializeGuard, ObjectMeta};
+
+use super::Caches;
+use super::probe::{Line, Probes};
+use crate::api::status::MaintenanceWindowStatus;
+use crate::api::window::MaintenanceWindow;
+use crate::api::{names, time};
+use crate::notice::Notice;
+use crate::plan::backend::{self, Endpoint};
+use crate::plan::{bridge, slices};
+use crate::schedule::{self, Problem, Window};
+
+/// How long proxies get to learn of a bridge before a route is pointed at it. A proxy reads
+/// Services, slices and routes from watches of their own, and sees them in any order. The
+/// creation timestamp has whole seconds, so this is 0.5 to 1.5 s.
+const BRIDGE_SETTLES: TimeDelta = TimeDelta::milliseconds(1500);
+
+/// One namespace, and the backend, as they were last seen.
+#[derive(Debug)]
+pub(super) struct Observed {
+    pub(super) namespace: String,
+    /// The windows that were understood.
+    pub(super) windows: Vec<Window>,
+    /// Every window, for its status.
+    pub(super) manifests: Vec<Manifest>,
+    pub(super) services: BTreeMap<String, Arc<Service>>,
+    /// The names of the bridges among them.
+    pub(super) bridges: Arc<BTreeSet<String>>,
+    pub(super) ingresses: BTreeMap<String, Arc<Ingress>>,
+    pub(super) slices: Vec<Arc<EndpointSlice>>,
+    /// The notices of windows of this namespace.
+    pub(super) notices: Vec<StandingNotice>,
+    /// The backend pods that are ready.
+    pub(super) backend: Vec<Endpoint>,
+}
+
+/// A window as its object says it.
+#[derive(Debug)]
+pub(super) struct Manifest {
+    pub(super) object: DeserializeGuard<MaintenanceWindow>,
+    /// What was wrong with it; empty where it was understood.
+    pub(super) problems: Vec<Problem>,
+}
+
+impl Manifest {
+    /// What its status says; nothing where nobody can read it.
+    pub(super) fn status(&self) -> MaintenanceWindowStatus {
+        let window = self.object.0.as_ref().ok();
+        window
+            .and_then(|window| window.status.clone())
+            .unwrap_or_default()
+    }
+
+    pub(super) fn metadata(&self) -> &ObjectMeta {
+        match &self.object.0 {
+            Ok(window) => &window.metadata,
+            Err(invalid) => &invalid.metadata,
+        }
+    }
+}
+
+/// A notice, and the ConfigMap in which it lies.
+#[derive(Debug, Clone)]
+pub(super) struct StandingNotice {
+    pub(super) notice: Notice,
+    pub(super) object: Arc<ConfigMap>,
+}
+
+/// What was last seen of `namespace`.
+pub(super) fn observe(caches: &Caches, namespace: &str) -> Observed {
+    let mut windows = Vec::new();
+    let mut manifests = Vec::new();
+    for object in caches.windows.in_namespace(namespace).into_values() {
+        let problems = match parse(&object) {
+            Ok(window) => {
+                windows.push(window);
+                Vec::new()
+            }
+            Err(problems) => problems,
+        };
+        manifests.push(Manifest {
+            object: DeserializeGuard::clone(&object),
+            problems,
+        });
+    }
+    let services = caches.services.in_namespace(namespace);
+    Observed {
+        namespace: namespace.to_owned(),
+        windows,
+        manifests,
+        bridges: Arc::new(bridge::names_of(services.values().map(AsRef::as_ref))),
+        services,
+        ingresses: caches.ingresses.in_namespace(namespace),
+        slices: caches
+            .slices
+            .in_namespace(namespace)
+            .into_values()
+            .collect(),
+        notices: notices_of(caches, namespace),
+        backend: caches.backend(),
+    }
+}
+
+fn parse(object: &DeserializeGuard<MaintenanceWindow>) -> Result<Window, Vec<Problem>> {
+    match &object.0 {
+        Ok(window) => schedule::parse(window),
+        Err(invalid) => Err(vec![Problem {
+            field: "spec".to_owned(),
+            message: format!(
+                "cannot be read: {invalid}; write it as `kubectl explain mw.spec` says"
+            ),
+        }]),
+    }
+}
+
+fn notices_of(caches: &Caches, namespace: &str) -> Vec<StandingNotice> {
+    caches
+        .notices
+        .all()
+        .into_iter()
+        .filter(|object| {
+            object
+                .labels()
+                .get(names::WINDOW_NAMESPACE_LABEL)
+                .is_some_and(|n| n == namespace)
+        })
+        .filter_map(|object| {
+            let notice = Notice::from_data(object.data.as_ref()?).ok()?;
+            let named_by_port = object.name_any() == Notice::object_name(notice.port);
+            named_by_port.then_some(StandingNotice { notice, object })
+        })
+        .collect()
+}
+
+impl Caches {
+    /// The backend pods that are ready, as the platform's slices of the backend's Service say.
+    pub(super) fn backend(&self) -> Vec<Endpoint> {
+        let slices = self.slices.in_namespace(&self.operator_namespace);
+        backend::ready_endpoints(
+            slices
+                .values()
+                .map(AsRef::as_ref)
+                .filter(|slice| slices::service_name(slice) == Some(&self.backend_service)),
+        )
+    }
+}
+
+impl Observed {
+    /// The notice of the window with `uid`.
+    pub(super) fn notice_of(&self, uid: &str) -> Option<&StandingNotice> {
+        self.notices
+            .iter()
+            .filter(|standing| standing.notice.uid == uid)
+            .min_by_key(|s| s.notice.port)
+    }
+
+    /// The slices of ours that bear the name of `service`.
+    pub(super) fn our_slices(&self, service: &str) -> Vec<&EndpointSlice> {
+        self.slices_of(service)
+            .filter(|slice| slices::is_ours(slice))
+            .collect()
+    }
+
+    fn slices_of(&self, service: &str) -> impl Iterator<Item = &EndpointSlice> {
+        self.slices
+            .iter()
+            .map(AsRef::as_ref)
+            .filter(move |slice| slices::service_name(slice) == Some(service))
+    }
+
+    /// The backend pods that answer on the port of `notice`: those that answered the last probe,
+    /// and those that stand in slices of ours already and have not been probed yet, so that a
+    /// controller that has just started takes nobody away.
+    pub(super) fn answering(&self, notice: &Notice, probes: &Probes) -> Vec<Endpoint> {
+        let standing = self.standing_addresses(notice.port);
+        self.backend
+            .iter()
+            .filter(|endpoint| {
+                let line = Line::new(notice, endpoint.address);
+                probes
+                    .answered(&line)
+                    .unwrap_or_else(|| standing.contains(&endpoint.address))
+            })
+            .cloned()
+            .collect()
+    }
+
+    fn standing_addresses(&self, port: u16) -> Vec<IpAddr> {
+        self.slices
+            .iter()
+            .filter(|slice| slices::is_ours(slice) && slices::leads_to_port(slice, port))
+            .flat_map(|slice| &slice.endpoints)
+            .flat_map(|endpoint| &endpoint.addresses)
+            .filter_map(|address| address.parse().ok())
+            .collect()
+    }
+
+    /// When the bridge of `window` may be relied on; `None` where it leads nowhere yet.
+    pub(super) fn bridge_ready_at(&self, window: &str) -> Option<DateTime<Utc>> {
+        let name = bridge::name(window);
+        self.services
+            .get(&name)
+            .filter(|service| bridge::is_bridge(service))?;
+        self.our_slices(&name)
+            .into_iter()
+            .filter(|slice| !slice.endpoints.is_empty())
+            .filter_map(|slice| slice.metadata.creation_timestamp.as_ref())
+            .map(|created| time::from_kubernetes(created) + BRIDGE_SETTLES)
+            .min()
+    }
+}

@@ -1,0 +1,395 @@
+//! Step 4: what has to stand beside the targets: notices, their ports, and bridges. Touches the
+//! cluster, but nothing of the user's.
+//!
+//! A notice is a ConfigMap in the operator's namespace that is named by its port, so that
+//! creating it is what reserves the port. It stays for the linger after nothing refers to its
+//! port any more, and the port is nobody else's until it has gone.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::ResourceExt;
+use kube::api::{Api, DeleteParams, PostParams, Preconditions};
+use kube::core::ObjectMeta;
+
+use super::apply::{Error, apply_all, within_patience};
+use super::observe::{Observed, StandingNotice};
+use super::{Context, RETRY};
+use crate::api::names;
+use crate::api::target::TargetKind;
+use crate::coverage::stage;
+use crate::notice::{Notice, WindowRef};
+use crate::plan::{Outcome, Reason, bridge, ingress, service, slices};
+use crate::schedule::{Occurrence, TargetRef, Window};
+
+/// No port of the range is free.
+const NO_PORT_LEFT: &str = "NoPortLeft";
+
+/// What stands, and what does not.
+#[derive(Debug, Default)]
+pub(super) struct Prepared {
+    /// By the uid of the window: why something that it needs does not stand.
+    pub(super) trouble: HashMap<String, Reason>,
+    /// When something that lingers may go.
+    pub(super) wake: Option<DateTime<Utc>>,
+}
+
+impl Prepared {
+    fn wake_at(&mut self, at: DateTime<Utc>) {
+        self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
+    }
+
+    fn trouble(&mut self, uid: &str, result: Result<(), Reason>) {
+        if let Err(reason) = result {
+            self.trouble.insert(uid.to_owned(), reason);
+        }
+    }
+}
+
+/// Makes what windows of the namespace need, and takes away what has lingered.
+pub(super) async fn prepare(
+    context: &Context,
+    observed: &Observed,
+    now: DateTime<Utc>,
+) -> Prepared {
+    let mut prepared = Prepared::default();
+    let mut needed_bridges = HashSet::new();
+    let mut needed_notices = HashSet::new();
+    for window in &observed.windows {
+        let Some(occurrence) = stage(window, now).occurrence() else {
+            continue;
+        };
+        let standing = observed.notice_of(&window.uid);
+        needed_notices.extend(standing.map(|standing| standing.object.name_any()));
+        let noticed = give_notice(context, observed, window, occurrence, standing).await;
+        prepared.trouble(&window.uid, noticed);
+        if !window.targets.iter().any(leads_over_bridge) {
+            continue;
+        }
+        needed_bridges.insert(bridge::name(&window.name));
+        if let Some(standing) = standing {
+            let built = build_bridge(context, observed, window, &standing.notice, now).await;
+            prepared.trouble(&window.uid, built);
+        }
+    }
+    for name in idle_bridges(observed, &needed_bridges) {
+        linger_bridge(context, observed, &name, now, &mut prepared).await;
+    }
+    for standing in observed
+        .notices
+        .iter()
+        .filter(|s| !needed_notices.contains(&s.object.name_any()))
+    {
+        linger_notice(context, observed, standing, now, &mut prepared).await;
+    }
+    prepared
+}
+
+/// A Service has slices of ours behind it, and needs no bridge.
+fn leads_over_bridge(target: &TargetRef) -> bool {
+    target.kind != TargetKind::Service
+}
+
+/// Sees to it that the window's notice says what the window says.
+async fn give_notice(
+    context: &Context,
+    observed: &Observed,
+    window: &Window,
+    occurrence: Occurrence,
+    standing: Option<&StandingNotice>,
+) -> Result<(), Reason> {
+    match standing {
+        None => reserve_port(context, observed, window, occurrence).await,
+        Some(standing) => {
+            let notice = notice(window, occurrence, standing.notice.port);
+            let lingers = names::instant(&standing.object.metadata, names::LINGER_ANNOTATION);
+            if notice == standing.notice && lingers.is_none() {
+                return Ok(());
+            }
+            replace(
+                context,
+                object(&notice, Some(&standing.object.metadata), None),
+            )
+            .await
+        }
+    }
+}
+
+fn notice(window: &Window, occurrence: Occurrence, port: u16) -> Notice {
+    Notice {
+        window: WindowRef {
+            namespace: window.namespace.clone(),
+            name: window.name.clone(),
+        },
+        uid: window.uid.clone(),
+        port,
+        start: Some(occurrence.start),
+        until: occurrence.end,
+        message: window.message.clone(),
+        released: false,
+    }
+}
+
+fn object(notice: &Notice, read: Option<&ObjectMeta>, linger: Option<DateTime<Utc>>) -> ConfigMap {
+    let labels = [
+        (names::NOTICE_LABEL, "true"),
+        (names::MANAGED_BY_LABEL, names::MANAGED_BY),
+        (names::WINDOW_UID_LABEL, &notice.uid),
+        (names::WINDOW_NAMESPACE_LABEL, &notice.window.namespace),
+    ];
+    let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
+    let linger = linger.map(|at| {
+        let text = at.to_rfc3339_opts(SecondsFormat::Millis, true);
+        BTreeMap::from([(names::LINGER_ANNOTATION.to_owned(), text)])
+    });
+    ConfigMap {
+        metadata: ObjectMeta {
+            name: Some(Notice::object_name(notice.port)),
+            labels: Some(labels.into_iter().map(owned).collect()),
+            annotations: linger,
+            resource_version: read.and_then(|read| read.resource_version.clone()),
+            ..ObjectMeta::default()
+        },
+        data: Some(notice.to_data()),
+        ..ConfigMap::default()
+    }
+}
+
+/// Creates the notice under the first port whose name nobody has.
+async fn reserve_port(
+    context: &Context,
+    observed: &Observed,
+    window: &Window,
+    occurrence: Occurrence,
+) -> Result<(), Reason> {
+    let taken: HashSet<String> = context
+        .caches
+        .notices
+        .all()
+        .iter()
+        .map(|object| object.name_any())
+        .collect();
+    let params = PostParams {
+        field_manager: Some(names::FIELD_MANAGER.into()),
+        ..PostParams::default()
+    };
+    for port in context.ports.clone() {
+        if taken.contains(&Notice::object_name(port)) {
+            continue;
+        }
+        let wanted = object(&notice(window, occurrence, port), None, None);
+        let api = notices(context);
+        match within_patience("create a notice", api.create(&params, &wanted)).await {
+            Ok(created) => {
+                context.caches.notices.learn(created, None);
+                return Ok(());
+            }
+            Err(Error::Stale(_)) => {}
+            Err(error) => return Err(error.reason()),
+        }
+    }
+    Err(Reason::new(
+        NO_PORT_LEFT,
+        format!(
+            "all {} ports of the backend are taken by other windows of the cluster; give the \
+             controller more with --ports ({} needs one)",
+            context.ports.clone().count(),
+            observed.namespace.clone() + "/" + &window.name,
+        ),
+    ))
+}
+
+async fn build_bridge(
+    context: &Context,
+    observed: &Observed,
+    window: &Window,
+    notice: &Notice,
+    now: DateTime<Utc>,
+) -> Result<(), Reason> {
+    let endpoints = observed.answering(notice, &context.probes);
+    let need = bridge::Need::Stand {
+        window: &window.name,
+        port: notice.port,
+        endpoints: &endpoints,
+    };
+    match apply_bridge(context, observed, &bridge::name(&window.name), need, now).await? {
+        Outcome::Waiting(reason) => Err(reason),
+        _ => Ok(()),
+    }
+}
+
+/// A bridge that somebody else has just written is seen again soon: that is no trouble.
+async fn apply_bridge(
+    context: &Context,
+    observed: &Observed,
+    name: &str,
+    need: bridge::Need<'_>,
+    now: DateTime<Utc>,
+) -> Result<Outcome, Reason> {
+    let namespace = &observed.namespace;
+    let read = observed.services.get(name).map(AsRef::as_ref);
+    let plan = bridge::plan(namespace, name, read, &observed.our_slices(name), need, now);
+    match apply_all(&context.client, namespace, &plan.edits).await {
+        Ok(()) | Err(Error::Stale(_)) => Ok(plan.outcome),
+        Err(error) => Err(error.reason()),
+    }
+}
+
+/// The bridges that no window needs and no Ingress leads to.
+fn idle_bridges(observed: &Observed, needed: &HashSet<String>) -> Vec<String> {
+    let referred_to: HashSet<&str> = observed
+        .ingresses
+        .values()
+        .flat_map(|object| ingress::backends(object))
+        .collect();
+    observed
+        .services
+        .iter()
+        .filter(|(name, service)| {
+            bridge::is_bridge(service)
+                && !needed.contains(*name)
+                && !referred_to.contains(name.as_str())
+        })
+        .map(|(name, _)| name.clone())
+        .collect()
+}
+
+async fn linger_bridge(
+    context: &Context,
+    observed: &Observed,
+    name: &str,
+    now: DateTime<Utc>,
+    prepared: &mut Prepared,
+) {
+    let need = bridge::Need::Linger {
+        until: now + context.linger,
+    };
+    match apply_bridge(context, observed, name, need, now).await {
+        Ok(Outcome::Releasing { until }) => prepared.wake_at(until),
+        Ok(_) => {}
+        Err(reason) => {
+            prepared.wake_at(now + RETRY);
+            let namespace = &observed.namespace;
+            tracing::warn!(
+                namespace,
+                bridge = name,
+                message = reason.message,
+                "a bridge stays"
+            );
+        }
+    }
+}
+
+/// Marks the notice of a window that needs it no more, and takes it away when the linger is over.
+async fn linger_notice(
+    context: &Context,
+    observed: &Observed,
+    standing: &StandingNotice,
+    now: DateTime<Utc>,
+    prepared: &mut Prepared,
+) {
+    if is_referred_to(observed, &standing.notice) {
+        return;
+    }
+    let until = names::instant(&standing.object.metadata, names::LINGER_ANNOTATION);
+    let done = match until {
+        Some(until) if now >= until => delete(context, &standing.object.metadata).await,
+        Some(until) => {
+            prepared.wake_at(until);
+            Ok(())
+        }
+        None => {
+            let until = now + context.linger;
+            prepared.wake_at(until);
+            let notice = Notice {
+                released: true,
+                ..standing.notice.clone()
+            };
+            replace(
+                context,
+                object(&notice, Some(&standing.object.metadata), Some(until)),
+            )
+            .await
+        }
+    };
+    if let Err(reason) = done {
+        prepared.wake_at(now + RETRY);
+        let port = standing.notice.port;
+        tracing::warn!(port, message = reason.message, "a notice stays");
+    }
+}
+
+/// Whether anything still leads to the port: an Ingress over the window's bridge, or a held
+/// Service.
+fn is_referred_to(observed: &Observed, notice: &Notice) -> bool {
+    let name = bridge::name(&notice.window.name);
+    let over_bridge = || {
+        let leads_here = observed
+            .our_slices(&name)
+            .iter()
+            .any(|slice| slices::leads_to_port(slice, notice.port));
+        leads_here
+            && observed
+                .ingresses
+                .values()
+                .any(|i| ingress::backends(i).any(|b| b == name))
+    };
+    let behind_service = || {
+        observed.slices.iter().any(|slice| {
+            slices::is_ours(slice)
+                && slices::leads_to_port(slice, notice.port)
+                && slices::service_name(slice)
+                    .and_then(|name| observed.services.get(name))
+                    .is_some_and(|held| service::is_marked(held))
+        })
+    };
+    behind_service() || over_bridge()
+}
+
+/// Takes away the notices of namespaces that are gone, whose windows nobody will reconcile.
+pub(super) async fn sweep(context: &Context, namespaces: &HashSet<String>) {
+    for object in context.caches.notices.all() {
+        let namespace = object.labels().get(names::WINDOW_NAMESPACE_LABEL);
+        if namespace.is_none_or(|namespace| namespaces.contains(namespace)) {
+            continue;
+        }
+        if let Err(reason) = delete(context, &object.metadata).await {
+            let notice = object.name_any();
+            tracing::warn!(notice, message = reason.message, "a notice stays");
+        }
+    }
+}
+
+fn notices(context: &Context) -> Api<ConfigMap> {
+    Api::namespaced(context.client.clone(), &context.caches.operator_namespace)
+}
+
+/// A notice that somebody else has just written is seen again soon: that is no trouble.
+async fn replace(context: &Context, wanted: ConfigMap) -> Result<(), Reason> {
+    let name = wanted.name_any();
+    let params = PostParams {
+        field_manager: Some(names::FIELD_MANAGER.into()),
+        ..PostParams::default()
+    };
+    let api = notices(context);
+    unless_stale(within_patience("write a notice", api.replace(&name, &params, &wanted)).await)
+}
+
+async fn delete(context: &Context, metadata: &ObjectMeta) -> Result<(), Reason> {
+    let preconditions = Preconditions {
+        uid: metadata.uid.clone(),
+        resource_version: metadata.resource_version.clone(),
+    };
+    let params = DeleteParams::default().preconditions(preconditions);
+    let name = metadata.name.clone().unwrap_or_default();
+    let api = notices(context);
+    unless_stale(within_patience("delete a notice", api.delete(&name, &params)).await)
+}
+
+fn unless_stale<T>(result: Result<T, Error>) -> Result<(), Reason> {
+    match result {
+        Ok(_) | Err(Error::Stale(_)) => Ok(()),
+        Err(error) => Err(error.reason()),
+    }
+}

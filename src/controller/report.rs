@@ -1,0 +1,141 @@
+//! Step 6: write what is true into the status of the windows. Touches the cluster, and only
+//! where the status says something else.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+
+use chrono::{DateTime, Utc};
+use kube::api::{Api, DynamicObject, PostParams};
+use kube::core::{ApiResource, DeserializeGuard};
+use serde_json::json;
+
+use super::Context;
+use super::apply::{Error, within_patience};
+use super::observe::{Manifest, Observed};
+use super::prepare::Prepared;
+use super::status::{self, Facts};
+use super::target::Applied;
+use crate::api::names;
+use crate::api::status::MaintenanceWindowStatus;
+use crate::api::window::MaintenanceWindow;
+use crate::schedule::TargetRef;
+
+/// Writes the status of every window of the namespace that has something new to say.
+pub(super) async fn report(
+    context: &Context,
+    observed: &Observed,
+    applied: &BTreeMap<TargetRef, Applied>,
+    prepared: &Prepared,
+    now: DateTime<Utc>,
+) {
+    for manifest in &observed.manifests {
+        let before = manifest.status();
+        let status = status_of(observed, manifest, applied, prepared, &before, now);
+        if status == before || was_told(context, manifest) {
+            continue;
+        }
+        match write(context, observed, manifest, status).await {
+            Ok(()) => remember_told(context, manifest),
+            // Written by somebody else in the meantime: the watch brings us back.
+            Err(Error::Stale(_)) => {}
+            Err(error) => {
+                let name = manifest.metadata().name.as_deref().unwrap_or_default();
+                tracing::warn!(namespace = observed.namespace, name, %error, "a status is not written");
+            }
+        }
+    }
+}
+
+fn status_of(
+    observed: &Observed,
+    manifest: &Manifest,
+    applied: &BTreeMap<TargetRef, Applied>,
+    prepared: &Prepared,
+    before: &MaintenanceWindowStatus,
+    now: DateTime<Utc>,
+) -> MaintenanceWindowStatus {
+    let metadata = manifest.metadata();
+    let mut windows = observed.windows.iter();
+    let Some(window) = windows.find(|window| Some(&window.uid) == metadata.uid.as_ref()) else {
+        let generation = metadata.generation.unwrap_or_default();
+        return status::refusal(&manifest.problems, generation, before, now);
+    };
+    let trouble = prepared.trouble.get(&window.uid);
+    status::status(Facts {
+        window,
+        applied,
+        trouble,
+        before,
+        now,
+    })
+}
+
+/// Whether an object that nobody can read, not even its status, was told so already.
+fn was_told(context: &Context, manifest: &Manifest) -> bool {
+    let told = context.told.lock().unwrap_or_else(PoisonError::into_inner);
+    unreadable(manifest).is_some_and(|(uid, generation)| told.get(&uid) == Some(&generation))
+}
+
+fn remember_told(context: &Context, manifest: &Manifest) {
+    if let Some((uid, generation)) = unreadable(manifest) {
+        let mut told = context.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.insert(uid, generation);
+    }
+}
+
+/// Uid and generation of an object that nobody can read.
+fn unreadable(manifest: &Manifest) -> Option<(String, i64)> {
+    let metadata = &manifest.object.0.as_ref().err()?.metadata;
+    Some((
+        metadata.uid.clone().unwrap_or_default(),
+        metadata.generation.unwrap_or_default(),
+    ))
+}
+
+async fn write(
+    context: &Context,
+    observed: &Observed,
+    manifest: &Manifest,
+    status: MaintenanceWindowStatus,
+) -> Result<(), Error> {
+    let params = PostParams {
+        field_manager: Some(names::FIELD_MANAGER.into()),
+        ..PostParams::default()
+    };
+    let action = "write the status of a window";
+    match &manifest.object.0 {
+        Ok(window) => {
+            let api =
+                Api::<MaintenanceWindow>::namespaced(context.client.clone(), &observed.namespace);
+            let name = window.metadata.name.clone().unwrap_or_default();
+            let said = MaintenanceWindow {
+                status: Some(status),
+                ..window.clone()
+            };
+            let written =
+                within_patience(action, api.replace_status(&name, &params, &said)).await?;
+            let written = DeserializeGuard(Ok(written));
+            context
+                .caches
+                .windows
+                .learn(written, Some(&window.metadata));
+            Ok(())
+        }
+        Err(invalid) => {
+            let resource = ApiResource::erase::<MaintenanceWindow>(&());
+            let api = Api::<DynamicObject>::namespaced_with(
+                context.client.clone(),
+                &observed.namespace,
+                &resource,
+            );
+            let name = invalid.metadata.name.clone().unwrap_or_default();
+            let mut object = DynamicObject::new(&name, &resource).data(json!({ "status": status }));
+            object
+                .metadata
+                .resource_version
+                .clone_from(&invalid.metadata.resource_version);
+            within_patience(action, api.replace_status(&name, &params, &object)).await?;
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,397 @@
+//! Step 5: what is true of a window. Does not touch the cluster.
+//!
+//! A status is computed from what was applied or observed, never from what was intended: the
+//! state of a target is the outcome of a plan whose edits the API server has answered.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+use super::target::Applied;
+use crate::api::conditions::{self, ConditionType, Finding};
+use crate::api::status::{
+    LastOccurrence, MAX_TARGETS, MaintenanceWindowStatus, Phase, Summary, TargetCounts,
+    TargetState, TargetStatus,
+};
+use crate::api::time::to_milliseconds;
+use crate::plan::{Outcome, Reason};
+use crate::schedule::{Occurrence, Problem, TargetRef, Window};
+
+/// What a status is computed from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Facts<'a> {
+    pub(super) window: &'a Window,
+    pub(super) applied: &'a BTreeMap<TargetRef, Applied>,
+    /// Why something that the window needs does not stand.
+    pub(super) trouble: Option<&'a Reason>,
+    /// What was said before: it knows since when things are as they are.
+    pub(super) before: &'a MaintenanceWindowStatus,
+    pub(super) now: DateTime<Utc>,
+}
+
+/// The status of a window that was understood.
+pub(super) fn status(facts: Facts<'_>) -> MaintenanceWindowStatus {
+    let Facts {
+        window,
+        before,
+        now,
+        ..
+    } = facts;
+    let on = !window.suspended && !window.deleting;
+    let current = window.current(now).filter(|_| on);
+    let next = window.next(now).filter(|_| on);
+    let mut targets: Vec<TargetStatus> = window
+        .targets
+        .iter()
+        .map(|target| target_status(target, current.is_some(), facts))
+        .collect();
+    targets.sort_by_key(|target| order(target.state));
+    let held = targets
+        .iter()
+        .filter(|target| target.state == TargetState::Held)
+        .count();
+    let phase = phase(window, current, next, &targets);
+    let mut conditions = before.conditions.clone();
+    for finding in findings(facts, current, phase, &targets) {
+        conditions::set(&mut conditions, finding, window.generation, now);
+    }
+    let trouble = said_by(&conditions, ConditionType::Ready);
+    let last = last(window.last(now), &targets, before, now);
+    let counts = TargetCounts {
+        total: count(targets.len()),
+        held: count(held),
+    };
+    targets.truncate(MAX_TARGETS);
+    MaintenanceWindowStatus {
+        phase: Some(phase),
+        current: current.map(Into::into),
+        next: next.map(Into::into),
+        last,
+        target_counts: Some(counts),
+        targets,
+        summary: Some(summary(facts, current, next, counts, trouble)),
+        conditions,
+        observed_generation: Some(window.generation),
+    }
+}
+
+/// The status of a window that was not understood: nothing of it is honoured.
+pub(super) fn refusal(
+    problems: &[Problem],
+    generation: i64,
+    before: &MaintenanceWindowStatus,
+    now: DateTime<Utc>,
+) -> MaintenanceWindowStatus {
+    let message = problems
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ");
+    let no = |condition, reason, message: &str| Finding {
+        condition,
+        holds: false,
+        reason,
+        message: message.to_owned(),
+    };
+    let mut conditions = before.conditions.clone();
+    for finding in [
+        no(ConditionType::Accepted, "Invalid", &message),
+        no(
+            ConditionType::Active,
+            "NotAccepted",
+            "the spec is not understood",
+        ),
+        no(
+            ConditionType::Held,
+            "NotAccepted",
+            "the spec is not understood",
+        ),
+        no(ConditionType::Ready, "NotAccepted", &message),
+    ] {
+        conditions::set(&mut conditions, finding, generation, now);
+    }
+    MaintenanceWindowStatus {
+        phase: Some(Phase::Refused),
+        last: before.last,
+        summary: Some(Summary {
+            message: Some(message),
+            ..Summary::default()
+        }),
+        conditions,
+        observed_generation: Some(generation),
+        ..MaintenanceWindowStatus::default()
+    }
+}
+
+/// A list that is too long for an `i32` cannot be written by anybody.
+fn count(length: usize) -> i32 {
+    i32::try_from(length).unwrap_or(i32::MAX)
+}
+
+/// Those that fail come first.
+fn order(state: TargetState) -> u8 {
+    match state {
+        TargetState::Refused => 0,
+        TargetState::Missing => 1,
+        TargetState::Pending => 2,
+        TargetState::Releasing => 3,
+        TargetState::Held => 4,
+        TargetState::Serving => 5,
+    }
+}
+
+fn target_status(target: &TargetRef, active: bool, facts: Facts<'_>) -> TargetStatus {
+    let (state, reason) = state(target, active, facts);
+    let same = |before: &&TargetStatus| {
+        before.kind == target.kind && before.name == target.name && before.state == state
+    };
+    let since = facts
+        .before
+        .targets
+        .iter()
+        .find(same)
+        .and_then(|before| before.since);
+    let written = facts
+        .applied
+        .get(target)
+        .and_then(|applied| applied.written);
+    TargetStatus {
+        group: target.kind.group().to_owned(),
+        kind: target.kind,
+        name: target.name.clone(),
+        state,
+        reason: reason.as_ref().map(|reason| reason.word.to_owned()),
+        message: reason.map(|reason| reason.message),
+        since: since.or_else(|| Some(to_milliseconds(written.unwrap_or(facts.now)))),
+    }
+}
+
+fn state(target: &TargetRef, active: bool, facts: Facts<'_>) -> (TargetState, Option<Reason>) {
+    let unfinished = if active {
+        TargetState::Pending
+    } else {
+        TargetState::Releasing
+    };
+    let Some(applied) = facts.applied.get(target) else {
+        return (unfinished, None);
+    };
+    match &applied.result {
+        Ok(Outcome::Serving) => (TargetState::Serving, None),
+        Ok(Outcome::Held) if active => (TargetState::Held, None),
+        Ok(Outcome::Held) => (
+            TargetState::Held,
+            Some(Reason::new(
+                "HeldByAnotherWindow",
+                "another window covers the target now",
+            )),
+        ),
+        Ok(Outcome::Releasing { .. }) => (
+            TargetState::Releasing,
+            Some(Reason::new(
+                "WaitingForEndpoints",
+                "the app serves again as soon as its own endpoints are ready",
+            )),
+        ),
+        Ok(Outcome::Missing) => (
+            TargetState::Missing,
+            Some(Reason::new(
+                "TargetsMissing",
+                format!(
+                    "there is no {} {} in the namespace; it is held when it appears while the \
+                     window lasts",
+                    target.kind, target.name
+                ),
+            )),
+        ),
+        Ok(Outcome::Waiting(reason)) => (unfinished, Some(reason.clone())),
+        Ok(Outcome::Refused(reason)) => (TargetState::Refused, Some(reason.clone())),
+        Err(error) => (unfinished, Some(error.reason())),
+    }
+}
+
+fn phase(
+    window: &Window,
+    current: Option<Occurrence>,
+    next: Option<Occurrence>,
+    targets: &[TargetStatus],
+) -> Phase {
+    let restoring = targets
+        .iter()
+        .any(|target| target.state == TargetState::Releasing);
+    match (current, next) {
+        (Some(_), _) => Phase::Active,
+        (None, _) if restoring => Phase::Restoring,
+        (None, _) if window.suspended => Phase::Suspended,
+        (None, Some(_)) => Phase::Scheduled,
+        (None, None) => Phase::Ended,
+    }
+}
+
+fn findings(
+    facts: Facts<'_>,
+    current: Option<Occurrence>,
+    phase: Phase,
+    targets: &[TargetStatus],
+) -> [Finding; 4] {
+    let finding = |condition, holds, reason, message: String| Finding {
+        condition,
+        holds,
+        reason,
+        message,
+    };
+    let word = idle_word(phase);
+    let until = current.map(|current| match current.end {
+        Some(end) => format!("an occurrence is on until {}", text(end)),
+        None => "the window is on until it is suspended or deleted".to_owned(),
+    });
+    let (held, amiss) = match current {
+        Some(_) => (first_not_held(targets), first_not_held(targets)),
+        None => (
+            Some(Reason::new(word, "no occurrence is on")),
+            first_in(targets, |state| state == TargetState::Releasing),
+        ),
+    };
+    let ready = facts.trouble.cloned().or(amiss);
+    let when_ready = if current.is_some() {
+        ("TargetsHeld", "every target answers from the backend")
+    } else {
+        (word, "every target serves its app")
+    };
+    [
+        finding(
+            ConditionType::Accepted,
+            true,
+            "Understood",
+            "the spec is understood".to_owned(),
+        ),
+        finding(
+            ConditionType::Active,
+            current.is_some(),
+            if current.is_some() {
+                "OccurrenceIsOn"
+            } else {
+                word
+            },
+            until.unwrap_or_else(|| "no occurrence is on".to_owned()),
+        ),
+        verdict(ConditionType::Held, held, when_ready),
+        verdict(ConditionType::Ready, ready, when_ready),
+    ]
+}
+
+fn verdict(
+    condition: ConditionType,
+    but: Option<Reason>,
+    otherwise: (&'static str, &str),
+) -> Finding {
+    let holds = but.is_none();
+    let reason = but.unwrap_or_else(|| Reason::new(otherwise.0, otherwise.1));
+    Finding {
+        condition,
+        holds,
+        reason: reason.word,
+        message: reason.message,
+    }
+}
+
+fn idle_word(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Suspended => "Suspended",
+        Phase::Ended => "Ended",
+        Phase::Restoring => "Restoring",
+        Phase::Scheduled | Phase::Active | Phase::Refused => "Scheduled",
+    }
+}
+
+fn first_not_held(targets: &[TargetStatus]) -> Option<Reason> {
+    first_in(targets, |state| state != TargetState::Held)
+}
+
+/// The reason of the first target in such a state, naming it.
+fn first_in(targets: &[TargetStatus], state: impl Fn(TargetState) -> bool) -> Option<Reason> {
+    let target = targets.iter().find(|target| state(target.state))?;
+    let word = match (target.state, target.reason.as_deref()) {
+        (TargetState::Missing, _) => "TargetsMissing",
+        (TargetState::Refused, _) => "TargetsRefused",
+        (TargetState::Releasing, _) => "Restoring",
+        (_, Some("BackendUnavailable")) => "BackendUnavailable",
+        (_, Some("Forbidden")) => "Forbidden",
+        (_, Some("Contended")) => "Contended",
+        (_, Some("OriginalUnknown")) => "OriginalUnknown",
+        _ => "TargetsPending",
+    };
+    let message = target.message.as_deref().unwrap_or("it is not held yet");
+    Some(Reason::new(
+        word,
+        format!("{} {}: {message}", target.kind, target.name),
+    ))
+}
+
+fn said_by(
+    conditions: &[k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition],
+    condition: ConditionType,
+) -> Option<String> {
+    let condition = conditions::get(conditions, condition)?;
+    (condition.status == "False").then(|| condition.message.clone())
+}
+
+/// The last occurrence that is over. Who was held when is taken from what was said before.
+fn last(
+    over: Option<Occurrence>,
+    targets: &[TargetStatus],
+    before: &MaintenanceWindowStatus,
+    now: DateTime<Utc>,
+) -> Option<LastOccurrence> {
+    let (start, end) = over.and_then(|over| Some((over.start, over.end?)))?;
+    let known = before.last.filter(|last| last.start == start);
+    let held_at = known.and_then(|last| last.held_at).or_else(|| {
+        let was_on = before.current.is_some_and(|current| current.start == start);
+        let all_held = before
+            .targets
+            .iter()
+            .all(|target| target.state == TargetState::Held);
+        let since = before
+            .targets
+            .iter()
+            .filter_map(|target| target.since)
+            .max();
+        since.filter(|_| was_on && all_held)
+    });
+    let released = !targets
+        .iter()
+        .any(|target| target.state == TargetState::Releasing);
+    let released_at = known
+        .and_then(|last| last.released_at)
+        .or_else(|| (released && held_at.is_some()).then(|| to_milliseconds(now)));
+    Some(LastOccurrence {
+        start,
+        end,
+        held_at,
+        released_at,
+    })
+}
+
+fn summary(
+    facts: Facts<'_>,
+    current: Option<Occurrence>,
+    next: Option<Occurrence>,
+    counts: TargetCounts,
+    trouble: Option<String>,
+) -> Summary {
+    let schedule = &facts.window.schedule;
+    let write = |instant| schedule.write_instant(instant);
+    let shown = current.or(next).or_else(|| facts.window.last(facts.now));
+    Summary {
+        start: shown.map(|shown| write(shown.start)),
+        end: shown.and_then(|shown| shown.end).map(write),
+        targets: Some(format!("{}/{}", counts.held, counts.total)),
+        next: next.map(|next| write(next.start)),
+        schedule: Some(schedule.summary()),
+        zone: Some(schedule.zone()),
+        message: trouble,
+    }
+}
+
+fn text(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}

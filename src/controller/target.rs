@@ -1,0 +1,209 @@
+//! One target: its plan, made and applied until it holds. Touches the cluster.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::Ingress;
+use kube::api::ListParams;
+use kube::{Api, Client};
+
+use super::apply::{Error, apply_all, within_patience};
+use super::observe::Observed;
+use crate::api::names;
+use crate::api::target::TargetKind;
+use crate::plan::{Desired, Edit, Outcome, Plan, bridge, ingress, service, slices};
+use crate::schedule::TargetRef;
+
+/// How often a target is read again because somebody else wrote it in between.
+const TRIES: usize = 5;
+
+/// A target as it was read, whether from a cache or from the API server.
+#[derive(Debug, Clone)]
+pub(crate) enum Snapshot {
+    Missing,
+    Service {
+        service: Arc<Service>,
+        slices: Vec<Arc<EndpointSlice>>,
+    },
+    Ingress {
+        ingress: Arc<Ingress>,
+        /// The names of the bridges in its namespace.
+        bridges: Arc<BTreeSet<String>>,
+    },
+}
+
+impl Snapshot {
+    /// `target` as the caches have it.
+    pub(super) fn cached(observed: &Observed, target: &TargetRef) -> Self {
+        match target.kind {
+            TargetKind::Service => match observed.services.get(&target.name) {
+                None => Self::Missing,
+                Some(service) => {
+                    let slices = observed
+                        .slices
+                        .iter()
+                        .filter(|slice| slices::service_name(slice) == Some(target.name.as_str()));
+                    Self::Service {
+                        service: Arc::clone(service),
+                        slices: slices.cloned().collect(),
+                    }
+                }
+            },
+            TargetKind::Ingress => {
+                observed
+                    .ingresses
+                    .get(&target.name)
+                    .map_or(Self::Missing, |ingress| Self::Ingress {
+                        ingress: Arc::clone(ingress),
+                        bridges: Arc::clone(&observed.bridges),
+                    })
+            }
+            TargetKind::HTTPRoute => Self::Missing,
+        }
+    }
+
+    /// `target` as the API server has it now.
+    pub(crate) async fn live(
+        client: &Client,
+        namespace: &str,
+        target: &TargetRef,
+    ) -> Result<Self, Error> {
+        let name = &target.name;
+        let action = format!("read {} {name}", target.kind);
+        match target.kind {
+            TargetKind::Service => {
+                let services = Api::<Service>::namespaced(client.clone(), namespace);
+                let Some(service) = within_patience(&action, services.get_opt(name)).await? else {
+                    return Ok(Self::Missing);
+                };
+                let slices = Api::<EndpointSlice>::namespaced(client.clone(), namespace);
+                let of_service = format!("{}={name}", names::SERVICE_NAME_LABEL);
+                let params = ListParams::default().labels(&of_service);
+                let listed = within_patience(&action, slices.list(&params)).await?;
+                let slices = listed.items.into_iter().map(Arc::new).collect();
+                Ok(Self::Service {
+                    service: Arc::new(service),
+                    slices,
+                })
+            }
+            TargetKind::Ingress => {
+                let ingresses = Api::<Ingress>::namespaced(client.clone(), namespace);
+                let Some(ingress) = within_patience(&action, ingresses.get_opt(name)).await? else {
+                    return Ok(Self::Missing);
+                };
+                let services = Api::<Service>::namespaced(client.clone(), namespace);
+                let params = ListParams::default().labels(names::WINDOW_LABEL);
+                let listed = within_patience(&action, services.list(&params)).await?;
+                Ok(Self::Ingress {
+                    ingress: Arc::new(ingress),
+                    bridges: Arc::new(bridge::names_of(&listed.items)),
+                })
+            }
+            TargetKind::HTTPRoute => Ok(Self::Missing),
+        }
+    }
+
+    /// The edits that take the target to `desired`. Pure.
+    pub(crate) fn plan(&self, desired: Desired<'_>, linger: TimeDelta, now: DateTime<Utc>) -> Plan {
+        match self {
+            Self::Missing => Plan {
+                edits: Vec::new(),
+                outcome: Outcome::Missing,
+                again: None,
+            },
+            Self::Ingress { ingress, bridges } => {
+                ingress::plan(ingress::Observed { ingress, bridges }, desired)
+            }
+            Self::Service { service, slices } => {
+                let (ours, platform) = slices
+                    .iter()
+                    .map(AsRef::as_ref)
+                    .partition(|slice| slices::is_ours(slice));
+                service::plan(
+                    &service::Observed {
+                        service,
+                        ours,
+                        platform,
+                    },
+                    desired,
+                    linger,
+                    now,
+                )
+            }
+        }
+    }
+}
+
+/// What came of one target.
+#[derive(Debug)]
+pub(crate) struct Applied {
+    pub(crate) target: TargetRef,
+    pub(crate) result: Result<Outcome, Error>,
+    /// When the API server had answered the last edit, where there was one.
+    pub(crate) written: Option<DateTime<Utc>>,
+    /// When to look again, though nothing may have changed.
+    pub(crate) again: Option<DateTime<Utc>>,
+}
+
+/// Plans and applies, and reads again and plans anew where somebody else was faster.
+pub(crate) async fn converge(
+    client: &Client,
+    namespace: &str,
+    target: TargetRef,
+    snapshot: Snapshot,
+    desired: Desired<'_>,
+    linger: TimeDelta,
+    now: DateTime<Utc>,
+) -> Applied {
+    let mut plan = snapshot.plan(desired, linger, now);
+    let mut tries = 1;
+    loop {
+        let result = if tries == 1 && leans_on_another_kind(&plan) {
+            Err(Error::Stale(format!(
+                "act on {} {}",
+                target.kind, target.name
+            )))
+        } else {
+            apply_all(client, namespace, &plan.edits).await
+        };
+        let failed = match result {
+            Ok(()) => {
+                return Applied {
+                    target,
+                    written: (!plan.edits.is_empty()).then(Utc::now),
+                    result: Ok(plan.outcome),
+                    again: plan.again,
+                };
+            }
+            Err(error) if tries < TRIES && error.asks_to_read_again() => error,
+            Err(error) => return not_applied(target, error),
+        };
+        tracing::debug!(namespace, kind = %target.kind, name = target.name, %failed, "planning anew");
+        tries += 1;
+        plan = match Snapshot::live(client, namespace, &target).await {
+            Ok(snapshot) => snapshot.plan(desired, linger, Utc::now()),
+            Err(error) => return not_applied(target, error),
+        };
+    }
+}
+
+fn not_applied(target: TargetRef, error: Error) -> Applied {
+    Applied {
+        target,
+        result: Err(error),
+        written: None,
+        again: None,
+    }
+}
+
+/// Whether a plan writes one kind because of what was read of another. Each kind is watched by
+/// itself, and a guard on one says nothing of the other: our slices must not go behind a Service
+/// that is held after all, nor a Service be held whose slices have gone.
+fn leans_on_another_kind(plan: &Plan) -> bool {
+    let deletes = |edit: &Edit| matches!(edit, Edit::DeleteSlice(_));
+    plan.edits.iter().any(deletes)
+        || plan.outcome == Outcome::Held && matches!(plan.edits[..], [Edit::PatchService { .. }])
+}

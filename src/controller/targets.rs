@@ -1,0 +1,195 @@
+//! Step 2: what each target should do, and doing it. Touches the cluster through
+//! [`converge`] only.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
+use futures::{StreamExt, stream};
+
+use super::Context;
+use super::apply::apply_all;
+use super::observe::Observed;
+use super::target::{Applied, Snapshot, converge};
+use crate::api::target::TargetKind;
+use crate::coverage::{Coverage, coverage};
+use crate::plan::backend::Endpoint;
+use crate::plan::edit::Precondition;
+use crate::plan::{Answering, Desired, Edit, Outcome, bridge, ingress, service, slices};
+use crate::schedule::{TargetRef, Window};
+
+/// How many targets of one namespace are written at once.
+const AT_ONCE: usize = 32;
+
+/// Holds what is covered and releases what is not; the results are by target.
+pub(super) async fn hold_and_release(
+    context: &Context,
+    observed: &Observed,
+    now: DateTime<Utc>,
+) -> BTreeMap<TargetRef, Applied> {
+    let covered: Vec<(TargetRef, Option<Coverage<'_>>)> = targets(observed)
+        .into_iter()
+        .map(|target| {
+            let coverage = coverage(&observed.windows, &target, now);
+            (target, coverage)
+        })
+        .collect();
+    let answerers = answerers(context, observed, &covered, now);
+    let flips: Vec<_> = covered
+        .iter()
+        .map(|(target, coverage)| {
+            let answerer = coverage
+                .as_ref()
+                .and_then(|c| answerers.get(c.leading.uid.as_str()));
+            let desired = answerer.map_or(Desired::Released, |a| Desired::Held(a.answering()));
+            let snapshot = Snapshot::cached(observed, target);
+            let namespace = &observed.namespace;
+            let target = target.clone();
+            converge(
+                &context.client,
+                namespace,
+                target,
+                snapshot,
+                desired,
+                context.linger,
+                now,
+            )
+        })
+        .collect();
+    let applied = stream::iter(flips)
+        .buffer_unordered(AT_ONCE)
+        .inspect(|applied| tell_of_what_stays(observed, &covered, applied))
+        .map(|applied| (applied.target.clone(), applied))
+        .collect()
+        .await;
+    sweep_strays(context, observed).await;
+    applied
+}
+
+/// What the windows name, and whatever bears marks of ours or leads to a bridge, whoever put them
+/// there.
+fn targets(observed: &Observed) -> BTreeSet<TargetRef> {
+    let named = observed
+        .windows
+        .iter()
+        .flat_map(|window| window.targets.iter().cloned());
+    let services = observed
+        .services
+        .iter()
+        .filter(|(name, _)| !observed.bridges.contains(*name))
+        .filter(|(name, object)| {
+            service::is_marked(object) || !observed.our_slices(name).is_empty()
+        })
+        .map(|(name, _)| TargetRef {
+            kind: TargetKind::Service,
+            name: name.clone(),
+        });
+    let ingresses = observed
+        .ingresses
+        .iter()
+        .filter(|(_, object)| {
+            ingress::is_marked(object) || ingress::leads_to_any(object, &observed.bridges)
+        })
+        .map(|(name, _)| TargetRef {
+            kind: TargetKind::Ingress,
+            name: name.clone(),
+        });
+    named.chain(services).chain(ingresses).collect()
+}
+
+/// What a leading window has prepared.
+#[derive(Debug)]
+struct Answerer {
+    bridge: String,
+    bridge_ready: bool,
+    port: Option<u16>,
+    endpoints: Vec<Endpoint>,
+    backend: Vec<Endpoint>,
+}
+
+impl Answerer {
+    fn of(window: &Window, context: &Context, observed: &Observed, now: DateTime<Utc>) -> Self {
+        let notice = observed
+            .notice_of(&window.uid)
+            .map(|standing| &standing.notice);
+        Self {
+            bridge: bridge::name(&window.name),
+            bridge_ready: observed
+                .bridge_ready_at(&window.name)
+                .is_some_and(|at| at <= now),
+            port: notice.map(|notice| notice.port),
+            endpoints: notice
+                .map(|notice| observed.answering(notice, &context.probes))
+                .unwrap_or_default(),
+            backend: observed.backend.clone(),
+        }
+    }
+
+    fn answering(&self) -> Answering<'_> {
+        Answering {
+            bridge: &self.bridge,
+            bridge_ready: self.bridge_ready,
+            port: self.port,
+            endpoints: &self.endpoints,
+            backend: &self.backend,
+        }
+    }
+}
+
+/// The answerers of the leading windows, by the windows' uid.
+fn answerers<'w>(
+    context: &Context,
+    observed: &Observed,
+    covered: &[(TargetRef, Option<Coverage<'w>>)],
+    now: DateTime<Utc>,
+) -> HashMap<&'w str, Answerer> {
+    let mut answerers = HashMap::new();
+    for leading in covered
+        .iter()
+        .filter_map(|(_, coverage)| coverage.as_ref())
+        .map(|c| c.leading)
+    {
+        answerers
+            .entry(leading.uid.as_str())
+            .or_insert_with(|| Answerer::of(leading, context, observed, now));
+    }
+    answerers
+}
+
+/// A target that cannot be given back, and that no window names, has no status to say so.
+fn tell_of_what_stays(
+    observed: &Observed,
+    covered: &[(TargetRef, Option<Coverage<'_>>)],
+    applied: &Applied,
+) {
+    let is_covered = covered
+        .iter()
+        .any(|(target, coverage)| *target == applied.target && coverage.is_some());
+    let namespace = &observed.namespace;
+    let target = &applied.target;
+    match &applied.result {
+        Ok(Outcome::Waiting(reason)) if !is_covered => {
+            tracing::warn!(namespace, kind = %target.kind, name = target.name, "{}", reason.message);
+        }
+        Err(error) => {
+            tracing::warn!(namespace, kind = %target.kind, name = target.name, "{error}");
+        }
+        Ok(_) => {}
+    }
+}
+
+/// Takes away slices of ours whose Service is gone: a Service that was deleted with
+/// `--cascade=orphan` leaves them, and they would answer for the next one of its name.
+async fn sweep_strays(context: &Context, observed: &Observed) {
+    let strays: Vec<Edit> = observed
+        .slices
+        .iter()
+        .filter(|slice| slices::is_ours(slice))
+        .filter(|slice| {
+            slices::service_name(slice).is_none_or(|name| !observed.services.contains_key(name))
+        })
+        .map(|slice| Edit::DeleteSlice(Precondition::of(&slice.metadata)))
+        .collect();
+    if let Err(error) = apply_all(&context.client, &observed.namespace, &strays).await {
+        tracing::warn!(namespace = observed.namespace, %error, "slices without a Service stay");
+    }
+}

@@ -1,0 +1,169 @@
+//! Step 0: follow the cluster. Touches it: a watch for each kind, and the probes.
+//!
+//! Each change brings its namespace to be reconciled.
+
+use std::collections::HashSet;
+use std::fmt::Debug;
+
+use futures::channel::mpsc::UnboundedSender;
+use futures::{Stream, StreamExt, future};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::PartialObjectMeta;
+use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::watcher::Event;
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client, ResourceExt};
+use serde::de::DeserializeOwned;
+use tokio::sync;
+
+use super::cache::Cache;
+use super::{Caches, Context};
+use crate::api::names;
+use crate::telemetry::{Condition, Readiness};
+
+/// Under the idle time-outs after which load balancers drop a watch without a word.
+const WATCH_SECONDS: u32 = 200;
+
+/// Takes the namespaces that have to be reconciled.
+pub(super) type Trigger = UnboundedSender<ObjectRef<PartialObjectMeta<Namespace>>>;
+
+/// How everything is watched.
+pub(super) fn config() -> watcher::Config {
+    watcher::Config::default().timeout(WATCH_SECONDS)
+}
+
+/// Starts a watch for each kind, and the probes.
+pub(super) fn follow(context: &Context, trigger: &Trigger) {
+    let Context {
+        client,
+        caches,
+        probes,
+        ..
+    } = context;
+    let wake = || {
+        let trigger = trigger.clone();
+        move |namespace: &str| {
+            // The receiver goes when the process does.
+            let _ = trigger.unbounded_send(ObjectRef::new(namespace));
+        }
+    };
+    watch(&caches.windows, Api::all(client.clone()), config(), wake());
+    watch(&caches.services, Api::all(client.clone()), config(), wake());
+    watch(
+        &caches.ingresses,
+        Api::all(client.clone()),
+        config(),
+        wake(),
+    );
+    let slice_changed = slice_changed(caches.clone(), wake());
+    watch(
+        &caches.slices,
+        Api::all(client.clone()),
+        config(),
+        slice_changed,
+    );
+    let notices = Api::namespaced(client.clone(), &caches.operator_namespace);
+    let notice_changed = notice_changed(caches.clone(), wake());
+    watch(
+        &caches.notices,
+        notices,
+        config().labels(names::NOTICE_LABEL),
+        notice_changed,
+    );
+    tokio::spawn(probes.clone().follow(caches.clone(), wake()));
+}
+
+/// Every namespace: what is known of them, whether they were listed, and a stream of those that
+/// have to be reconciled, which drives the other two.
+///
+/// An error of this watch is logged and backed off from here. Passed on, it would hold back every
+/// trigger, for a controller backs off from its streams as a whole
+/// (`kube_runtime::controller::Controller::run`).
+pub(super) fn namespaces(
+    client: &Client,
+) -> (
+    Store<PartialObjectMeta<Namespace>>,
+    sync::watch::Receiver<bool>,
+    impl Stream<Item = watcher::Result<PartialObjectMeta<Namespace>>> + Send + use<>,
+) {
+    let (store, writer) = reflector::store();
+    // `Store::wait_until_ready` wakes only the last of those that wait, and the controller waits.
+    let (listed, is_listed) = sync::watch::channel(false);
+    let changes = watcher::watcher(Api::all(client.clone()), config())
+        .default_backoff()
+        .reflect(writer)
+        .inspect(move |event| match event {
+            Ok(Event::InitDone) => {
+                listed.send_replace(true);
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "cannot watch Namespaces; trying again"),
+        })
+        .applied_objects()
+        .filter(|change| future::ready(change.is_ok()));
+    (store, is_listed, changes)
+}
+
+fn watch<K>(
+    cache: &Cache<K>,
+    api: Api<K>,
+    config: watcher::Config,
+    changed: impl Fn(&str) + Send + 'static,
+) where
+    K: kube::Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+{
+    tokio::spawn(cache.clone().follow(api, config, changed));
+}
+
+/// A slice in the operator's namespace may be the backend's, which every window leads to.
+fn slice_changed<F: Fn(&str)>(caches: Caches, wake: F) -> impl Fn(&str) + use<F> {
+    move |namespace| {
+        wake(namespace);
+        if namespace == caches.operator_namespace {
+            for namespace in caches.windows.namespaces() {
+                wake(&namespace);
+            }
+        }
+    }
+}
+
+/// A notice lies in the operator's namespace, and belongs to a window in another.
+fn notice_changed<F: Fn(&str)>(caches: Caches, wake: F) -> impl Fn(&str) + use<F> {
+    move |_| {
+        let notices = caches.notices.all();
+        let of_notices = notices
+            .iter()
+            .filter_map(|notice| notice.labels().get(names::WINDOW_NAMESPACE_LABEL).cloned());
+        let namespaces: HashSet<String> = of_notices.chain(caches.windows.namespaces()).collect();
+        for namespace in namespaces {
+            wake(&namespace);
+        }
+    }
+}
+
+/// Returns once every kind was listed; until then `readiness` names those that were not. What is
+/// returned has to be kept for as long as the process is ready.
+pub(super) async fn seen_once(caches: &Caches, readiness: &Readiness) -> impl Sized + use<> {
+    let Caches {
+        windows,
+        services,
+        ingresses,
+        slices,
+        notices,
+        ..
+    } = caches;
+    tokio::join!(
+        seen(windows, readiness, "MaintenanceWindows"),
+        seen(services, readiness, "Services"),
+        seen(ingresses, readiness, "Ingresses"),
+        seen(slices, readiness, "EndpointSlices"),
+        seen(notices, readiness, "notices"),
+    )
+}
+
+async fn seen<K>(cache: &Cache<K>, readiness: &Readiness, what: &str) -> Condition {
+    let condition = readiness.missing(what, "not listed yet");
+    cache.synced().await;
+    condition.met("listed");
+    condition
+}
