@@ -28,11 +28,13 @@
 
 pub mod api;
 pub mod backend;
+pub mod cli;
 pub mod controller;
 pub mod coverage;
 pub mod listen;
 pub mod notice;
 pub mod plan;
+pub mod release;
 pub mod schedule;
 pub mod shutdown;
 pub mod telemetry;
