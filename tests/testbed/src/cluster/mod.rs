@@ -1,0 +1,215 @@
+//! The cluster: etcd, the control plane, kube-proxy, Traefik and one node.
+
+mod control_plane;
+mod credentials;
+
+use std::{
+    ffi::OsStr,
+    fmt, io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    process::{Output, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicU16, AtomicU32, Ordering},
+    },
+};
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{
+    Api, Client,
+    api::{ObjectMeta, PostParams},
+};
+use tokio::{
+    process::Command,
+    sync::{Mutex, OnceCell},
+};
+
+pub use credentials::{CredentialsError, User};
+
+use crate::{
+    network::{self, NetworkError},
+    process::{Process, ProcessError},
+    programs::KUBECTL,
+    run_folder::RunFolder,
+};
+use credentials::Credentials;
+
+/// The name of the only node.
+pub const NODE_NAME: &str = "node1";
+
+/// The name of Traefik's IngressClass.
+pub const INGRESS_CLASS: &str = "traefik";
+
+/// Where the API server listens.
+pub const API_SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(network::NODE), 6443);
+
+/// Where Traefik listens for requests to the hosts of Ingresses.
+pub const TRAEFIK: SocketAddr = SocketAddr::new(IpAddr::V4(network::NODE), 8000);
+
+/// The first address that a pod gets is 10.244.0.2.
+const FIRST_POD: u16 = 2;
+
+/// A running cluster. Clones are handles to the same one; there is one to a process, since its
+/// addresses are fixed.
+#[derive(Clone)]
+pub struct Cluster {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    run: RunFolder,
+    credentials: Credentials,
+    client: Client,
+    processes: Mutex<Vec<Process>>,
+    pods: AtomicU16,
+    namespaces: AtomicU32,
+    installed: OnceCell<()>,
+}
+
+impl fmt::Debug for Cluster {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Cluster")
+            .field("run", self.run())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The cluster could not be started or used.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// The loopback device could not be set up.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// Certificates, tokens or kubeconfigs could not be made.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    /// A program failed.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// The API server refused.
+    #[error("the API server of the testbed answered: {0}")]
+    Api(#[from] kube::Error),
+    /// `kubectl` could not be run.
+    #[error("cannot run kubectl: {0}")]
+    Kubectl(io::Error),
+    /// A file of the run could not be written.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+impl Cluster {
+    /// Starts everything and waits until it is ready. Call it inside a run, and once.
+    pub async fn start(run: &RunFolder) -> Result<Self, ClusterError> {
+        network::set_up().await?;
+        let credentials = Credentials::create(&run.data())?;
+        let (client, processes) = control_plane::start(run, &credentials).await?;
+        let shared = Shared {
+            run: run.clone(),
+            credentials,
+            client,
+            processes: Mutex::new(processes),
+            pods: AtomicU16::new(FIRST_POD),
+            namespaces: AtomicU32::new(1),
+            installed: OnceCell::new(),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// A client with an administrator's rights.
+    pub fn client(&self) -> &Client {
+        &self.shared.client
+    }
+
+    /// The folder of the run that the cluster belongs to.
+    pub fn run(&self) -> &RunFolder {
+        &self.shared.run
+    }
+
+    /// The administrator's kubeconfig.
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.shared.credentials.admin_kubeconfig()
+    }
+
+    /// Writes a kubeconfig with the rights of `user`, for the API server or for a proxy before
+    /// it (`http://…` or `https://…`).
+    pub fn kubeconfig_for(&self, user: User, server: &str) -> Result<PathBuf, ClusterError> {
+        Ok(self.shared.credentials.write_kubeconfig(user, server)?)
+    }
+
+    /// The certificate that the API server's is signed by, as PEM: for a proxy that talks to it.
+    pub fn certificate_authority(&self) -> &str {
+        self.shared.credentials.certificate_authority()
+    }
+
+    /// Where the API server is, for [`Cluster::kubeconfig_for`].
+    pub fn url(&self) -> String {
+        format!("https://{API_SERVER}")
+    }
+
+    /// Creates a namespace of the caller's own. Its name begins with `prefix`.
+    pub async fn namespace(&self, prefix: &str) -> Result<String, ClusterError> {
+        let number = self.shared.namespaces.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{prefix}-{number}");
+        let metadata = ObjectMeta {
+            name: Some(name.clone()),
+            ..ObjectMeta::default()
+        };
+        let namespace = Namespace {
+            metadata,
+            ..Namespace::default()
+        };
+        let api = Api::all(self.client().clone());
+        api.create(&PostParams::default(), &namespace).await?;
+        Ok(name)
+    }
+
+    /// Runs `kubectl` as the administrator. Whether it succeeded is for the caller to see.
+    pub async fn kubectl<S: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Result<Output, ClusterError> {
+        Command::new(self.run().program(KUBECTL))
+            .args(arguments)
+            .env("KUBECONFIG", self.kubeconfig())
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .output()
+            .await
+            .map_err(ClusterError::Kubectl)
+    }
+
+    /// A pod address that nobody else has, put on the loopback device.
+    pub async fn pod_address(&self) -> Result<IpAddr, ClusterError> {
+        let [high, low] = self
+            .shared
+            .pods
+            .fetch_add(1, Ordering::Relaxed)
+            .to_be_bytes();
+        let address = Ipv4Addr::new(10, 244, high, low).into();
+        network::add_address(address).await?;
+        Ok(address)
+    }
+
+    /// Kills the control plane and waits until it is gone.
+    pub async fn stop(&self) -> Result<(), ClusterError> {
+        let mut processes = self.shared.processes.lock().await;
+        while let Some(process) = processes.pop() {
+            process.kill().await?;
+        }
+        Ok(())
+    }
+
+    /// Set when the manifests of the operator have been installed.
+    pub(crate) fn installed(&self) -> &OnceCell<()> {
+        &self.shared.installed
+    }
+}

@@ -1,0 +1,87 @@
+//! Addresses on the loopback device of our network namespace: the node's, and one for each pod.
+//!
+//! The API server refuses endpoint addresses in 127.0.0.0/8, so the loopback device bears others.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr},
+    process::Stdio,
+};
+
+use tokio::process::Command;
+
+/// The node's address. The API server, Traefik and the controller listen on it.
+pub const NODE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+
+/// The range of pod addresses, 10.244.0.0/16.
+pub const PODS: &str = "10.244.0.0/16";
+
+/// The range of ClusterIPs, 10.96.0.0/16.
+pub const SERVICES: &str = "10.96.0.0/16";
+
+/// The ClusterIP of `default/kubernetes`: the first of [`SERVICES`].
+pub const API_SERVICE: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 1);
+
+/// The network of the namespace could not be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum NetworkError {
+    /// `ip` could not be started.
+    #[error("cannot run `ip {arguments}`: {source}; install the package iproute2")]
+    Run {
+        /// What it was called with.
+        arguments: String,
+        /// Why it did not start.
+        source: io::Error,
+    },
+    /// `ip` refused.
+    #[error("`ip {arguments}` failed: {message}")]
+    Refused {
+        /// What it was called with.
+        arguments: String,
+        /// What it wrote to standard error.
+        message: String,
+    },
+}
+
+/// Brings the loopback device up with the node's address.
+///
+/// The default route is there because a packet to a ClusterIP is routed before it is translated.
+pub async fn set_up() -> Result<(), NetworkError> {
+    ip(&["link", "set", "lo", "up"]).await?;
+    add_address(NODE.into()).await?;
+    ip(&["route", "add", "default", "dev", "lo"]).await
+}
+
+/// Gives the loopback device one more address. One that it has already is no error.
+pub async fn add_address(address: IpAddr) -> Result<(), NetworkError> {
+    ip(&["address", "replace", &prefix(address), "dev", "lo"]).await
+}
+
+/// Takes an address away from the loopback device.
+pub async fn remove_address(address: IpAddr) -> Result<(), NetworkError> {
+    ip(&["address", "delete", &prefix(address), "dev", "lo"]).await
+}
+
+fn prefix(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => format!("{address}/32"),
+        IpAddr::V6(address) => format!("{address}/128"),
+    }
+}
+
+async fn ip(arguments: &[&str]) -> Result<(), NetworkError> {
+    let output = Command::new("ip")
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .await;
+    let arguments = arguments.join(" ");
+    match output {
+        Err(source) => Err(NetworkError::Run { arguments, source }),
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => {
+            let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            Err(NetworkError::Refused { arguments, message })
+        }
+    }
+}

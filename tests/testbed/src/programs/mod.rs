@@ -1,0 +1,265 @@
+//! The real programs: built from their Go modules once and cached, or taken from a folder.
+//!
+//! Each family is a folder below `tests/testbed/programs` whose `go.mod` and `go.sum` pin what
+//! is built; a program is cached under the hash of the two.
+
+mod build;
+
+use std::{
+    env, fs, io,
+    path::{Path, PathBuf},
+};
+
+pub use build::{BuildError, build};
+
+/// The variable that names a folder with ready-made programs.
+pub const PROGRAMS_VARIABLE: &str = "ENTRACTE_TESTBED_PROGRAMS";
+
+/// The variable that names another cache than `~/.cache/entracte`.
+pub const CACHE_VARIABLE: &str = "ENTRACTE_TESTBED_CACHE";
+
+/// The Kubernetes API server.
+pub const KUBE_APISERVER: &str = "kube-apiserver";
+/// The controllers of Kubernetes: endpoints, garbage collection, namespaces.
+pub const KUBE_CONTROLLER_MANAGER: &str = "kube-controller-manager";
+/// Makes ClusterIPs work.
+pub const KUBE_PROXY: &str = "kube-proxy";
+/// The command line of Kubernetes.
+pub const KUBECTL: &str = "kubectl";
+/// etcd; its main package is called that.
+pub const ETCD: &str = "server";
+/// The ingress proxy.
+pub const TRAEFIK: &str = "traefik";
+
+/// Programs that are built together from one `go.mod`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Family {
+    /// The folder below `tests/testbed/programs`.
+    pub name: &'static str,
+    /// The programs that its `tool` lines build.
+    pub programs: &'static [&'static str],
+}
+
+/// All that a cluster needs.
+pub const FAMILIES: [Family; 3] = [
+    Family {
+        name: "etcd",
+        programs: &[ETCD],
+    },
+    Family {
+        name: "kubernetes",
+        programs: &[KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, KUBE_PROXY, KUBECTL],
+    },
+    Family {
+        name: "traefik",
+        programs: &[TRAEFIK],
+    },
+];
+
+impl Family {
+    /// The folder with the family's `go.mod`.
+    pub fn module(&self) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("programs")
+            .join(self.name)
+    }
+
+    fn absent_from<'a>(&'a self, folder: &Path) -> impl Iterator<Item = &'static str> + use<'a> {
+        let folder = folder.to_owned();
+        self.programs
+            .iter()
+            .copied()
+            .filter(move |program| !folder.join(program).is_file())
+    }
+}
+
+/// Where the programs of this run come from.
+#[derive(Debug)]
+pub struct Plan {
+    /// The folder of each family, in the order of [`FAMILIES`].
+    folders: Vec<PathBuf>,
+    /// The cache, unless the user names a folder with all programs.
+    cache: Option<PathBuf>,
+}
+
+/// The programs cannot be found, nor a place to build them.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The named folder is not complete.
+    #[error(
+        "{PROGRAMS_VARIABLE} names {folder}, which lacks {missing}: put the programs there, or \
+         unset the variable to have them built"
+    )]
+    Incomplete {
+        /// The folder that the variable names.
+        folder: PathBuf,
+        /// The programs that are not in it.
+        missing: String,
+    },
+    /// There is no home folder.
+    #[error(
+        "neither {CACHE_VARIABLE}, XDG_CACHE_HOME nor HOME is set: set {CACHE_VARIABLE} to a folder for the built programs"
+    )]
+    NoCache,
+    /// The pins cannot be read.
+    #[error("cannot read {path}: {source}; run this from a complete checkout of the repository")]
+    Pins {
+        /// The `go.mod` or `go.sum`.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+impl Plan {
+    /// Finds out where the programs are, or where they have to be built.
+    pub fn from_environment() -> Result<Self, PlanError> {
+        match env::var_os(PROGRAMS_VARIABLE) {
+            Some(folder) => Self::from_folder(&absolute(folder.into())),
+            None => Self::from_cache(&cache_from_environment().ok_or(PlanError::NoCache)?),
+        }
+    }
+
+    fn from_folder(folder: &Path) -> Result<Self, PlanError> {
+        let missing: Vec<_> = FAMILIES
+            .iter()
+            .flat_map(|family| family.absent_from(folder))
+            .collect();
+        if missing.is_empty() {
+            Ok(Self {
+                folders: vec![folder.to_owned(); FAMILIES.len()],
+                cache: None,
+            })
+        } else {
+            let missing = missing.join(", ");
+            Err(PlanError::Incomplete {
+                folder: folder.to_owned(),
+                missing,
+            })
+        }
+    }
+
+    fn from_cache(cache: &Path) -> Result<Self, PlanError> {
+        let folders = FAMILIES
+            .iter()
+            .map(|family| Ok(cache.join(format!("{}-{:016x}", family.name, pins_hash(family)?))))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            folders,
+            cache: Some(cache.to_owned()),
+        })
+    }
+
+    /// The families that are not built yet, each with the folder to build it in.
+    pub fn to_build(&self) -> Vec<(&'static Family, &Path)> {
+        self.families()
+            .filter(|(family, folder)| family.absent_from(folder).next().is_some())
+            .collect()
+    }
+
+    /// The cache, if the programs come from there.
+    pub fn cache(&self) -> Option<&Path> {
+        self.cache.as_deref()
+    }
+
+    /// Each program with its name.
+    pub fn programs(&self) -> impl Iterator<Item = (&'static str, PathBuf)> {
+        self.families().flat_map(|(family, folder)| {
+            family
+                .programs
+                .iter()
+                .map(|program| (*program, folder.join(program)))
+        })
+    }
+
+    fn families(&self) -> impl Iterator<Item = (&'static Family, &Path)> {
+        FAMILIES
+            .iter()
+            .zip(self.folders.iter().map(PathBuf::as_path))
+    }
+}
+
+fn cache_from_environment() -> Option<PathBuf> {
+    let set = |name| {
+        env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    let cache = set(CACHE_VARIABLE)
+        .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("entracte")))
+        .or_else(|| set("HOME").map(|home| home.join(".cache/entracte")))?;
+    Some(absolute(cache))
+}
+
+/// Links to the programs, and `go build` in another folder, need absolute paths.
+fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
+}
+
+fn pins_hash(family: &Family) -> Result<u64, PlanError> {
+    let mut pins = Vec::new();
+    for name in ["go.mod", "go.sum"] {
+        let path = family.module().join(name);
+        match fs::read(&path) {
+            Ok(content) => pins.extend(content),
+            Err(source) => return Err(PlanError::Pins { path, source }),
+        }
+    }
+    Ok(fnv1a(&pins))
+}
+
+/// FNV-1a, 64 bits: the same in every release of Rust, which the standard library's hasher does
+/// not promise; a new toolchain must not cost a build of 14 minutes.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_is_the_published_one() {
+        // Test vectors of draft-eastlake-fnv, appendix C.
+        assert_eq!(fnv1a(b""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv1a(b"foobar"), 0x8594_4171_f739_67e8);
+    }
+
+    #[test]
+    fn a_folder_without_programs_is_refused_by_their_names() {
+        let error = Plan::from_folder(Path::new("/nonexistent"))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("which lacks server, kube-apiserver, "),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn an_empty_cache_means_that_every_family_is_built() {
+        let plan = Plan::from_cache(Path::new("/nonexistent")).unwrap();
+        let families: Vec<_> = plan
+            .to_build()
+            .iter()
+            .map(|(family, _)| family.name)
+            .collect();
+        assert_eq!(families, ["etcd", "kubernetes", "traefik"]);
+    }
+
+    #[test]
+    fn every_family_pins_what_it_builds() {
+        for family in &FAMILIES {
+            let pins = fs::read_to_string(family.module().join("go.mod")).unwrap();
+            for program in family.programs {
+                assert!(
+                    pins.contains(&format!("/{program}")),
+                    "{}: no tool line for {program}",
+                    family.name
+                );
+            }
+        }
+    }
+}
