@@ -1,0 +1,122 @@
+//! When a Retry-After is true. No I/O and no clock: the times of the exchange are arguments.
+
+use std::ops::RangeInclusive;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// What a true Retry-After is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// When the maintenance ends, if that is known.
+    pub end: Option<DateTime<Utc>>,
+    /// How many seconds past the end a Retry-After may point.
+    pub jitter: u64,
+    /// The least Retry-After that the backend gives, in seconds, at least 1.
+    pub minimum: u64,
+}
+
+impl Expected {
+    /// What is allowed where the end is not known, in seconds.
+    pub const END_UNKNOWN: RangeInclusive<u64> = 1..=3600;
+
+    /// The true values of a Retry-After that was computed between these two instants.
+    ///
+    /// Never before the end, as seen at the latest instant that the backend may have computed
+    /// it; never later than the end, rounded up, as seen at the earliest.
+    pub fn allowed(&self, sent: DateTime<Utc>, answered: DateTime<Utc>) -> RangeInclusive<u64> {
+        let Some(end) = self.end else {
+            return Self::END_UNKNOWN;
+        };
+        let least = whole_seconds_up(end - answered).max(1);
+        let most = whole_seconds_up(end - sent).max(self.minimum).max(1);
+        least..=most + self.jitter
+    }
+}
+
+impl Default for Expected {
+    /// An unknown end.
+    fn default() -> Self {
+        Self {
+            end: None,
+            jitter: 0,
+            minimum: 1,
+        }
+    }
+}
+
+fn whole_seconds_up(span: TimeDelta) -> u64 {
+    let whole = span.num_seconds();
+    let up = if span > TimeDelta::seconds(whole) {
+        whole + 1
+    } else {
+        whole
+    };
+    u64::try_from(up).unwrap_or(0)
+}
+
+/// `delay-seconds` of RFC 9110 section 10.2.3: digits alone, where Rust's parser takes a sign.
+pub(super) fn delay_seconds(value: &str) -> Option<u64> {
+    value
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| value.parse().ok())
+        .flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(milliseconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(1_796_522_400_000 + milliseconds).unwrap()
+    }
+
+    fn ending_at(milliseconds: i64) -> Expected {
+        Expected {
+            end: Some(at(milliseconds)),
+            ..Expected::default()
+        }
+    }
+
+    #[test]
+    fn retry_after_is_true_between_the_answer_and_the_request() {
+        let jitter = Expected {
+            jitter: 30,
+            ..ending_at(9_500)
+        };
+        let minimum = Expected {
+            minimum: 5,
+            ..ending_at(1_500)
+        };
+        // Sent at 0 ms, answered at 300 ms.
+        let cases: [(Expected, RangeInclusive<u64>); 8] = [
+            (Expected::default(), 1..=3600),
+            (ending_at(9_500), 10..=10),
+            (ending_at(9_200), 9..=10),
+            (ending_at(9_000), 9..=9),
+            (ending_at(100), 1..=1),
+            (ending_at(-60_000), 1..=1),
+            (jitter, 10..=40),
+            (minimum, 2..=5),
+        ];
+        for (expected, allowed) in cases {
+            assert_eq!(expected.allowed(at(0), at(300)), allowed, "{expected:?}");
+        }
+    }
+
+    #[test]
+    fn only_whole_seconds_are_delay_seconds() {
+        for (value, expected) in [
+            ("0", Some(0)),
+            ("120", Some(120)),
+            ("", None),
+            ("+5", None),
+            ("-5", None),
+            ("1.5", None),
+            ("5 ", None),
+            ("Fri, 31 Dec 1999 23:59:59 GMT", None),
+        ] {
+            assert_eq!(delay_seconds(value), expected, "{value:?}");
+        }
+    }
+}
