@@ -1,0 +1,146 @@
+//! What all tests share: a cluster, the operator, and the proxy between controller and API server.
+
+use std::error::Error;
+use std::fs;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use entracte::api::MaintenanceWindow;
+use entracte_testbed::api_proxy::{ApiProxy, Mark, Recorded};
+use entracte_testbed::cluster::Cluster;
+use entracte_testbed::load::Report;
+use entracte_testbed::network;
+use entracte_testbed::operator::{Operator, Options};
+use entracte_testbed::run_folder::RunFolder;
+use entracte_testbed::target::{Target, patches};
+use entracte_testbed::verdict::{self, Occurrence, Verdict};
+use kube::api::{DeleteParams, ListParams};
+use kube::{Api, Client, ResourceExt};
+use libtest_mimic::Failed;
+use tokio::runtime::Runtime;
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::Result;
+
+/// Short enough for a test to see what comes after it.
+pub(crate) const LINGER: Duration = Duration::from_secs(10);
+
+/// The ports of the backend: more than the windows of any test but the one that wants them all.
+pub(crate) const PORTS: usize = 16;
+
+/// How many backend pods each test finds.
+const BACKENDS: usize = 2;
+
+/// A bench and the runtime on which it lives.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    runtime: Arc<Runtime>,
+    bench: Arc<Bench>,
+}
+
+/// The cluster with the operator on it.
+pub(crate) struct Bench {
+    pub(crate) cluster: Cluster,
+    pub(crate) proxy: ApiProxy,
+    operator: Mutex<Operator>,
+}
+
+impl Shared {
+    pub(crate) fn start(
+        run: &RunFolder,
+    ) -> std::result::Result<Self, Box<dyn Error + Send + Sync>> {
+        let runtime = Runtime::new()?;
+        let bench = runtime.block_on(Bench::start(run))?;
+        Ok(Self {
+            runtime: Arc::new(runtime),
+            bench: Arc::new(bench),
+        })
+    }
+}
+
+/// Runs one test with an operator that is whole and no window, whatever the test before left.
+pub(crate) fn run(
+    shared: Option<&Shared>,
+    test: impl AsyncFnOnce(&Bench) -> Result,
+) -> std::result::Result<(), Failed> {
+    let Some(Shared { runtime, bench }) = shared else {
+        return Err("the cluster was not started".into());
+    };
+    let result = runtime.block_on(async {
+        bench.mend().await?;
+        test(bench).await
+    });
+    result.map_err(|error| Failed::from(error.to_string()))
+}
+
+impl Bench {
+    async fn start(run: &RunFolder) -> Result<Self> {
+        let cluster = Cluster::start(run).await?;
+        let certificate = run.data().join("proxy-ca.crt");
+        fs::write(&certificate, cluster.certificate_authority())?;
+        let anywhere = SocketAddr::new(network::NODE.into(), 0);
+        let proxy = ApiProxy::start(anywhere, &cluster.url().parse()?, &certificate).await?;
+        let options = Options {
+            controller_server: proxy.url(),
+            controller_arguments: vec![
+                format!("--linger={}s", LINGER.as_secs()),
+                format!("--ports=20000-{}", 20000 + PORTS - 1),
+            ],
+            backends: BACKENDS,
+            ..Options::shipped(&cluster)
+        };
+        let operator = Operator::start(&cluster, options).await?;
+        Ok(Self {
+            cluster,
+            proxy,
+            operator: Mutex::new(operator),
+        })
+    }
+
+    /// A client with an administrator's rights, which does not go through the proxy.
+    pub(crate) fn client(&self) -> Client {
+        self.cluster.client().clone()
+    }
+
+    pub(crate) async fn operator(&self) -> MutexGuard<'_, Operator> {
+        self.operator.lock().await
+    }
+
+    /// What clients of `target` saw beside what the operator wrote to it.
+    pub(crate) fn judge(
+        &self,
+        occurrence: Occurrence,
+        target: &Target,
+        report: &Report,
+    ) -> Verdict {
+        let patches = patches(target, &self.proxy.requests());
+        verdict::judge(occurrence, target, report, &patches)
+    }
+
+    /// What the controller wrote in `namespace` after `mark`, but for the status of windows.
+    pub(crate) fn writes_in(&self, namespace: &str, mark: Mark) -> Vec<Recorded> {
+        let mut writes = self.proxy.writes_since(mark);
+        writes.retain(|recorded| {
+            let request = &recorded.request;
+            request.namespace.as_deref() == Some(namespace)
+                && request.resource != "maintenancewindows/status"
+        });
+        writes
+    }
+
+    async fn mend(&self) -> Result {
+        let mut operator = self.operator().await;
+        operator.controller().start().await?;
+        while operator.backends().len() < BACKENDS {
+            operator.add_backend().await?;
+        }
+        let windows = Api::<MaintenanceWindow>::all(self.client());
+        for window in windows.list_metadata(&ListParams::default()).await? {
+            let (namespace, name) = (window.namespace().unwrap_or_default(), window.name_any());
+            let windows = Api::<MaintenanceWindow>::namespaced(self.client(), &namespace);
+            windows.delete(&name, &DeleteParams::default()).await?;
+        }
+        Ok(())
+    }
+}

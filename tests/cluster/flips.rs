@@ -1,0 +1,146 @@
+//! A target is held and given back on time, and nobody gets anything else.
+
+use chrono::TimeDelta;
+use entracte::api::status::{Phase, TargetState};
+use entracte_testbed::load::Class;
+use entracte_testbed::request;
+use entracte_testbed::target::Kind;
+
+use crate::Result;
+use crate::bench::Bench;
+use crate::objects::{eventually, status};
+use crate::scene::{Scene, WINDOW, once, settled, sleep_until, soon};
+
+/// Within which an instant's patch has to be written.
+const ON_TIME: TimeDelta = TimeDelta::milliseconds(50);
+
+pub(crate) async fn an_ingress_is_held_on_time_and_given_back_as_it_was(bench: &Bench) -> Result {
+    hold_and_release(bench, Kind::Ingress).await
+}
+
+pub(crate) async fn a_service_is_held_on_time_and_given_back_as_it_was(bench: &Bench) -> Result {
+    hold_and_release(bench, Kind::Service).await
+}
+
+async fn hold_and_release(bench: &Bench, kind: Kind) -> Result {
+    let scene = Scene::set(bench, "flips").await?;
+    let original = scene.object(kind).await?;
+    let clients = scene.clients(kind).await?;
+    let occurrence = soon(6);
+    clients.expectation().set_end(Some(occurrence.end));
+
+    scene.window(WINDOW, once(occurrence), &[kind]).await?;
+    let scheduled = status(
+        bench,
+        &scene.namespace,
+        WINDOW,
+        "it is scheduled",
+        |status| status.phase == Some(Phase::Scheduled),
+    )
+    .await?;
+    assert_eq!(
+        scheduled.next.map(|next| next.start),
+        Some(millis(occurrence.start))
+    );
+    sleep_until(occurrence.start - TimeDelta::milliseconds(500)).await;
+    assert_eq!(
+        scene.object(kind).await?,
+        original,
+        "untouched before the start"
+    );
+
+    scene.held(WINDOW).await?;
+    assert_ne!(
+        scene.object(kind).await?,
+        original,
+        "changed while it is held"
+    );
+    let columns = bench
+        .cluster
+        .kubectl(["get", "mw", "-n", &scene.namespace, "--no-headers"])
+        .await?;
+    let columns = String::from_utf8(columns.stdout)?;
+    let columns: Vec<&str> = columns.split_whitespace().collect();
+    assert_eq!(columns[..2], [WINDOW, "Active"]);
+    assert_eq!(columns[4], "1/1");
+
+    settled(occurrence.end).await;
+    let report = clients.stop().await;
+    let verdict = bench.judge(occurrence, &scene.target(kind), &report);
+    assert_eq!(verdict.faults, []);
+    for flip in verdict.flips {
+        let written = flip.written.ok_or("not written")?;
+        assert!(
+            written <= ON_TIME,
+            "the {} was written {} ms late",
+            flip.to,
+            written.num_milliseconds()
+        );
+    }
+    assert_eq!(scene.object(kind).await?, original);
+
+    let ended = status(bench, &scene.namespace, WINDOW, "it has ended", |status| {
+        status.phase == Some(Phase::Ended)
+    })
+    .await?;
+    let last = ended.last.ok_or("no last occurrence")?;
+    assert_eq!(
+        (last.start, last.end),
+        (millis(occurrence.start), millis(occurrence.end))
+    );
+    assert!(
+        last.held_at
+            .is_some_and(|at| at >= last.start && at < last.end),
+        "{last:?}"
+    );
+    assert!(
+        last.released_at.is_some_and(|at| at >= last.end),
+        "{last:?}"
+    );
+    Ok(())
+}
+
+/// As it stands in the manifest.
+fn millis(at: chrono::DateTime<chrono::Utc>) -> chrono::DateTime<chrono::Utc> {
+    use chrono::SubsecRound;
+    at.trunc_subsecs(3)
+}
+
+pub(crate) async fn an_app_that_is_not_ready_at_the_end_is_waited_for(bench: &Bench) -> Result {
+    let scene = Scene::set(bench, "waiting").await?;
+    let clients = scene.clients(Kind::Service).await?;
+    let occurrence = soon(4);
+    clients.expectation().set_end(Some(occurrence.end));
+    scene
+        .window(WINDOW, once(occurrence), &[Kind::Service])
+        .await?;
+    scene.held(WINDOW).await?;
+    scene.app.set_ready(false).await?;
+
+    sleep_until(occurrence.end + TimeDelta::seconds(3)).await;
+    let restoring = status(
+        bench,
+        &scene.namespace,
+        WINDOW,
+        "it is restoring",
+        |status| status.phase == Some(Phase::Restoring),
+    )
+    .await?;
+    assert_eq!(restoring.targets[0].state, TargetState::Releasing);
+    let answer = request::get(scene.app.service_address(), &scene.app.host(), "/").await?;
+    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.headers()["retry-after"], "1");
+
+    scene.app.set_ready(true).await?;
+    scene.released(WINDOW).await?;
+    let address = scene.app.service_address();
+    eventually("the app is back", async || {
+        let answer = request::get(address, &scene.app.host(), "/").await?;
+        Ok((answer.status() == 200).then_some(()))
+    })
+    .await?;
+    let report = clients.stop().await;
+    assert_eq!(report.others().collect::<Vec<_>>(), []);
+    assert!(report.count(Class::App, occurrence.end..) > 0);
+    Ok(())
+}

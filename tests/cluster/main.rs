@@ -1,0 +1,110 @@
+//! The operator, tried on a real cluster that all of these tests share.
+//!
+//! | file | what it shows |
+//! |---|---|
+//! | `flips.rs` | a target is held and given back on time, and nobody gets anything else |
+//! | `early_end.rs` | a window that ends early restores at once |
+//! | `edits.rs` | what a user writes while a target is held is kept |
+//! | `interruptions.rs` | a controller that dies, a backend pod that is replaced |
+//! | `release_all.rs` | `entracte release --all` needs no operator |
+//! | `targets.rs` | what is missing, unfit, or covered twice |
+//! | `refusals.rs`, `bad_input.rs` | what the API server and the controller do not take |
+//! | `silence.rs` | a steady state makes no requests, and no right is missing or left over |
+//!
+//! One after the other: they measure milliseconds, and some of them kill the controller.
+
+mod bad_input;
+mod bench;
+mod early_end;
+mod edits;
+mod flips;
+mod interruptions;
+mod objects;
+mod refusals;
+mod release_all;
+mod scene;
+mod silence;
+mod targets;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use entracte_testbed::run_folder::RunFolder;
+use libtest_mimic::{Arguments, Trial};
+
+use crate::bench::Shared;
+
+type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+fn main() -> ExitCode {
+    entracte_testbed::main(|launcher| {
+        let mut arguments = Arguments::from_args();
+        arguments.test_threads = Some(1);
+        if arguments.list {
+            return libtest_mimic::run(&arguments, trials(None)).exit_code();
+        }
+        let launcher = launcher.with_operator_at(env!("CARGO_BIN_EXE_entracte"));
+        launcher.run(|run| inside(&arguments, &run))
+    })
+}
+
+fn inside(arguments: &Arguments, run: &RunFolder) -> ExitCode {
+    match Shared::start(run) {
+        Ok(shared) => libtest_mimic::run(arguments, trials(Some(&shared))).exit_code(),
+        Err(error) => {
+            eprintln!("the operator could not be put on a cluster: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The tests in a file, by their names.
+macro_rules! tests {
+    ($shared:ident: $($file:ident: $($test:ident),+;)+) => {
+        vec![$($({
+            let shared = $shared.cloned();
+            Trial::test(concat!(stringify!($file), "::", stringify!($test)), move || {
+                bench::run(shared.as_ref(), async |bench| $file::$test(bench).await)
+            })
+        }),+),+]
+    };
+}
+
+/// Without a cluster they can only be listed.
+fn trials(shared: Option<&Shared>) -> Vec<Trial> {
+    tests! { shared:
+        flips:
+            an_ingress_is_held_on_time_and_given_back_as_it_was,
+            a_service_is_held_on_time_and_given_back_as_it_was,
+            an_app_that_is_not_ready_at_the_end_is_waited_for;
+        early_end:
+            moving_the_end_restores_at_once,
+            suspending_a_window_restores_at_once_and_resuming_it_holds_again,
+            deleting_a_window_restores_at_once;
+        edits:
+            what_a_user_writes_to_a_held_ingress_is_kept,
+            what_a_user_writes_to_a_held_service_is_kept;
+        interruptions:
+            a_controller_killed_in_the_window_goes_on_when_it_is_back,
+            a_controller_that_was_down_at_the_end_releases_when_it_is_back,
+            a_backend_pod_is_replaced_in_the_window;
+        release_all:
+            everything_is_released_without_the_operator,
+            it_says_so_where_nothing_is_held;
+        targets:
+            a_missing_target_is_held_when_it_appears,
+            an_unfit_target_is_not_touched_and_the_status_says_why,
+            a_target_that_becomes_fit_is_held,
+            of_overlapping_windows_the_one_that_ends_last_answers,
+            a_window_without_a_port_says_so;
+        refusals:
+            what_breaks_the_schema_is_refused_with_a_sentence,
+            what_the_schema_allows_is_taken,
+            every_rule_of_the_schema_has_a_case,
+            a_field_that_is_not_honoured_is_named_and_nothing_is_held,
+            an_object_that_nobody_can_read_stalls_nobody;
+        silence:
+            a_steady_state_makes_no_requests,
+            the_controller_has_the_rights_it_uses_and_no_others;
+    }
+}

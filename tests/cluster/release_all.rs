@@ -1,0 +1,110 @@
+//! `entracte release --all` needs no operator.
+
+use std::process::{Output, Stdio};
+
+use chrono::{TimeDelta, Utc};
+use entracte_testbed::target::Kind;
+use entracte_testbed::verdict::Occurrence;
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::Api;
+use kube::api::ListParams;
+use tokio::process::Command;
+
+use crate::Result;
+use crate::bench::Bench;
+use crate::scene::{Scene, WINDOW, once, settled, sleep_until, soon};
+
+const KINDS: [Kind; 2] = [Kind::Ingress, Kind::Service];
+
+pub(crate) async fn everything_is_released_without_the_operator(bench: &Bench) -> Result {
+    let scene = Scene::set(bench, "released").await?;
+    let originals = [scene.object(KINDS[0]).await?, scene.object(KINDS[1]).await?];
+    let clients = [
+        scene.clients(KINDS[0]).await?,
+        scene.clients(KINDS[1]).await?,
+    ];
+    let occurrence = soon(60);
+    scene.window(WINDOW, once(occurrence), &KINDS).await?;
+    scene.held(WINDOW).await?;
+    sleep_until(occurrence.start + TimeDelta::seconds(3)).await;
+
+    bench.operator().await.controller().kill().await?;
+    let began = Utc::now();
+    let output = release_all(bench).await?;
+    let said = String::from_utf8(output.stdout)?;
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    for kind in KINDS {
+        let line = format!("{} {}/web: released", kind.as_str(), scene.namespace);
+        assert!(said.contains(&line), "{said}");
+    }
+    assert!(said.contains(&format!(
+        "Bridge {}/entracte-{WINDOW}: deleted",
+        scene.namespace
+    )));
+
+    settled(began).await;
+    for ((kind, load), original) in KINDS.into_iter().zip(clients).zip(originals) {
+        let report = load.stop().await;
+        assert_eq!(report.others().collect::<Vec<_>>(), []);
+        let released = Occurrence {
+            start: occurrence.start,
+            end: began,
+        };
+        let seen = report.flip_at(released.end, None, entracte_testbed::load::Class::App);
+        assert!(seen.is_some(), "{kind:?} is not seen to be released");
+        assert_eq!(scene.object(kind).await?, original);
+    }
+    nothing_of_ours_is_left(bench).await
+}
+
+/// Anywhere in the cluster.
+async fn nothing_of_ours_is_left(bench: &Bench) -> Result {
+    let labelled = |label: &str| ListParams::default().labels(label);
+    let slices = Api::<EndpointSlice>::all(bench.client());
+    let ours = slices
+        .list(&labelled(
+            "endpointslice.kubernetes.io/managed-by=entracte.dev",
+        ))
+        .await?;
+    assert_eq!(ours.items, []);
+    let services = Api::<Service>::all(bench.client());
+    assert_eq!(
+        services.list(&labelled("entracte.dev/window")).await?.items,
+        []
+    );
+    assert_eq!(
+        services.list(&labelled("entracte.dev/held")).await?.items,
+        []
+    );
+    let notices = Api::<ConfigMap>::all(bench.client());
+    assert_eq!(
+        notices.list(&labelled("entracte.dev/notice")).await?.items,
+        []
+    );
+    Ok(())
+}
+
+pub(crate) async fn it_says_so_where_nothing_is_held(bench: &Bench) -> Result {
+    bench.operator().await.controller().stop().await?;
+    let _whatever_lingered = release_all(bench).await?;
+    let output = release_all(bench).await?;
+    assert_eq!(String::from_utf8(output.stdout)?, "Nothing is held.\n");
+    assert!(output.status.success());
+    Ok(())
+}
+
+async fn release_all(bench: &Bench) -> Result<Output> {
+    let output = Command::new(env!("CARGO_BIN_EXE_entracte"))
+        .args(["release", "--all"])
+        .env("KUBECONFIG", bench.cluster.kubeconfig())
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await?;
+    Ok(output)
+}

@@ -1,0 +1,266 @@
+//! Targets that are missing, unfit, covered twice, or without a port to lead to.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use entracte::api::conditions::ConditionType;
+use entracte::api::status::TargetState::{Missing, Refused};
+use entracte_testbed::app::App;
+use entracte_testbed::load::{Class, Verdict};
+use entracte_testbed::target::Kind;
+use entracte_testbed::verdict::Occurrence;
+use kube::api::{DeleteParams, ListParams, PostParams};
+use kube::core::DynamicObject;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::Result;
+use crate::bench::{Bench, LINGER, PORTS};
+use crate::objects::{api, merge, status, why, windows};
+use crate::scene::{APP, Scene, WINDOW, always, create, named, once, settled, soon};
+
+pub(crate) async fn a_missing_target_is_held_when_it_appears(bench: &Bench) -> Result {
+    let namespace = bench.cluster.namespace("missing").await?;
+    let targets = vec![named(Kind::Service, APP), named(Kind::Ingress, APP)];
+    create(bench, &namespace, WINDOW, always(), targets).await?;
+    let missing = status(
+        bench,
+        &namespace,
+        WINDOW,
+        "its targets are missing",
+        |status| {
+            let mut targets = status.targets.iter();
+            status.targets.len() == 2 && targets.all(|target| target.state == Missing)
+        },
+    )
+    .await?;
+    assert_eq!(
+        missing.targets[0].message.as_deref(),
+        Some(
+            "there is no Service web in the namespace; it is held when it appears while the window lasts"
+        )
+    );
+    let (reason, _) = why(&missing, ConditionType::Ready).ok_or("no condition Ready")?;
+    assert_eq!(reason, "TargetsMissing");
+
+    // Without pods: it never answers, and is held all the same.
+    let _app = App::create(&bench.cluster, &namespace, APP, 0).await?;
+    status(
+        bench,
+        &namespace,
+        WINDOW,
+        "its targets are held",
+        |status| status.target_counts.is_some_and(|counts| counts.held == 2),
+    )
+    .await?;
+    Ok(())
+}
+
+/// What cannot be held: the kind, the spec, and what the status says.
+fn unfit() -> Vec<(Kind, &'static str, Value, &'static str)> {
+    let ports = json!([{"name": "http", "port": 80}]);
+    let selector = json!({"app": "x"});
+    vec![
+        (
+            Kind::Service,
+            "headless",
+            json!({"clusterIP": "None", "selector": selector, "ports": ports}),
+            "the Service is headless",
+        ),
+        (
+            Kind::Service,
+            "elsewhere",
+            json!({"type": "ExternalName", "externalName": "elsewhere.test"}),
+            "the Service is an ExternalName",
+        ),
+        (
+            Kind::Service,
+            "selectorless",
+            json!({"ports": ports}),
+            "the Service has no selector",
+        ),
+        (
+            Kind::Service,
+            "dns",
+            json!({"selector": selector, "ports": [{"port": 53, "protocol": "UDP"}]}),
+            "port 53 of the Service is UDP",
+        ),
+        (
+            Kind::Service,
+            "encrypted",
+            json!({"selector": selector, "ports": [{"port": 443, "appProtocol": "https"}]}),
+            "port 443 of the Service has appProtocol: https",
+        ),
+        (
+            Kind::Service,
+            "local",
+            json!({"internalTrafficPolicy": "Local", "selector": selector, "ports": ports}),
+            "the Service has internalTrafficPolicy: Local",
+        ),
+        (
+            Kind::Ingress,
+            "bucket",
+            json!({"defaultBackend": {"resource": {"apiGroup": "x.test", "kind": "Bucket", "name": "b"}}}),
+            "the default backend of the Ingress leads to a resource",
+        ),
+    ]
+}
+
+pub(crate) async fn an_unfit_target_is_not_touched_and_the_status_says_why(
+    bench: &Bench,
+) -> Result {
+    let namespace = bench.cluster.namespace("unfit").await?;
+    let cases = unfit();
+    for (kind, name, spec, _) in &cases {
+        let object: DynamicObject =
+            serde_json::from_value(json!({"metadata": {"name": name}, "spec": spec}))?;
+        let api = api(bench, *kind, &namespace);
+        api.create(&PostParams::default(), &object).await?;
+    }
+    let created = bench.proxy.mark();
+    let targets = cases
+        .iter()
+        .map(|(kind, name, ..)| named(*kind, name))
+        .collect();
+    create(bench, &namespace, WINDOW, always(), targets).await?;
+
+    let refused = status(
+        bench,
+        &namespace,
+        WINDOW,
+        "every target is refused",
+        |status| {
+            let mut targets = status.targets.iter();
+            status.targets.len() == cases.len() && targets.all(|target| target.state == Refused)
+        },
+    )
+    .await?;
+    for (_, name, _, sentence) in &cases {
+        let mut targets = refused.targets.iter();
+        let said = targets.find(|target| target.name == *name);
+        let message = said
+            .and_then(|target| target.message.clone())
+            .unwrap_or_default();
+        assert!(message.contains(sentence), "{name}: {message}");
+    }
+    // The Ingress may have become fit until the window ends: its bridge is made.
+    let bridge = format!("entracte-{WINDOW}");
+    let mut written = bench.writes_in(&namespace, created);
+    written.retain(|recorded| !recorded.to_string().contains(&bridge));
+    assert_eq!(written, []);
+    let (reason, _) = why(&refused, ConditionType::Ready).ok_or("no condition Ready")?;
+    assert_eq!(reason, "TargetsRefused");
+    Ok(())
+}
+
+pub(crate) async fn a_target_that_becomes_fit_is_held(bench: &Bench) -> Result {
+    let scene = Scene::set(bench, "fit").await?;
+    let services = api(bench, Kind::Service, &scene.namespace);
+    merge(
+        &services,
+        APP,
+        json!({"spec": {"internalTrafficPolicy": "Local"}}),
+    )
+    .await?;
+    scene.window(WINDOW, always(), &[Kind::Service]).await?;
+    status(bench, &scene.namespace, WINDOW, "it is refused", |status| {
+        status.targets.iter().any(|target| target.state == Refused)
+    })
+    .await?;
+    merge(
+        &services,
+        APP,
+        json!({"spec": {"internalTrafficPolicy": "Cluster"}}),
+    )
+    .await?;
+    scene.held(WINDOW).await
+}
+
+pub(crate) async fn of_overlapping_windows_the_one_that_ends_last_answers(bench: &Bench) -> Result {
+    let scene = Scene::set(bench, "overlap").await?;
+    let original = scene.object(Kind::Service).await?;
+    let clients = scene.clients(Kind::Service).await?;
+    let early = soon(6);
+    let late = Occurrence {
+        start: early.start + TimeDelta::seconds(3),
+        end: early.end + TimeDelta::seconds(3),
+    };
+    scene.window("early", once(early), &[Kind::Service]).await?;
+    scene.window("late", once(late), &[Kind::Service]).await?;
+    settled(late.end).await;
+
+    let report = clients.stop().await;
+    let both = Occurrence {
+        start: early.start,
+        end: late.end,
+    };
+    let verdict = bench.judge(both, &scene.target(Kind::Service), &report);
+    assert_eq!(verdict.faults, []);
+    assert_eq!(
+        report.count(Class::App, early.start + TimeDelta::seconds(3)..late.end),
+        0
+    );
+    let mut seen: Vec<&str> = report
+        .answers
+        .iter()
+        .filter_map(|answer| match &answer.verdict {
+            Verdict::Maintenance { window, .. } => window.split('/').nth(1),
+            _ => None,
+        })
+        .collect();
+    seen.dedup();
+    assert_eq!(
+        (seen.first(), seen.last()),
+        (Some(&"early"), Some(&"late")),
+        "{seen:?}"
+    );
+    assert_eq!(scene.object(Kind::Service).await?, original);
+    Ok(())
+}
+
+pub(crate) async fn a_window_without_a_port_says_so(bench: &Bench) -> Result {
+    let namespace = bench.cluster.namespace("ports").await?;
+    let name = |number: usize| format!("window-{number}");
+    for number in 0..=PORTS {
+        let targets = vec![named(Kind::Service, "nobody")];
+        create(bench, &namespace, &name(number), always(), targets).await?;
+    }
+    // Ports that lingered after another test come free in a while.
+    sleep(LINGER + Duration::from_secs(5)).await;
+    let mut without = Vec::new();
+    for window in &windows(bench, &namespace)
+        .list(&ListParams::default())
+        .await?
+    {
+        let status = window.status.clone().unwrap_or_default();
+        let (reason, message) = why(&status, ConditionType::Ready).ok_or("no condition Ready")?;
+        if reason == "NoPortLeft" {
+            assert!(
+                message.contains("give the controller more with --ports"),
+                "{message}"
+            );
+            without.push(window.metadata.name.clone().unwrap_or_default());
+        }
+    }
+    assert_eq!(without.len(), 1, "{without:?}");
+
+    let other = if without[0] == name(0) {
+        name(1)
+    } else {
+        name(0)
+    };
+    windows(bench, &namespace)
+        .delete(&other, &DeleteParams::default())
+        .await?;
+    status(
+        bench,
+        &namespace,
+        &without[0],
+        "it has the port that came free",
+        |status| {
+            why(status, ConditionType::Ready).is_some_and(|(reason, _)| reason != "NoPortLeft")
+        },
+    )
+    .await?;
+    Ok(())
+}
