@@ -40,7 +40,7 @@ async fn hold_and_release(bench: &Bench, kind: Kind) -> Result {
     .await?;
     assert_eq!(
         scheduled.next.map(|next| next.start),
-        Some(millis(occurrence.start))
+        Some(occurrence.start)
     );
     sleep_until(occurrence.start - TimeDelta::milliseconds(500)).await;
     assert_eq!(
@@ -84,10 +84,7 @@ async fn hold_and_release(bench: &Bench, kind: Kind) -> Result {
     })
     .await?;
     let last = ended.last.ok_or("no last occurrence")?;
-    assert_eq!(
-        (last.start, last.end),
-        (millis(occurrence.start), millis(occurrence.end))
-    );
+    assert_eq!((last.start, last.end), (occurrence.start, occurrence.end));
     assert!(
         last.held_at
             .is_some_and(|at| at >= last.start && at < last.end),
@@ -98,12 +95,6 @@ async fn hold_and_release(bench: &Bench, kind: Kind) -> Result {
         "{last:?}"
     );
     Ok(())
-}
-
-/// As it stands in the manifest.
-fn millis(at: chrono::DateTime<chrono::Utc>) -> chrono::DateTime<chrono::Utc> {
-    use chrono::SubsecRound;
-    at.trunc_subsecs(3)
 }
 
 pub(crate) async fn an_app_that_is_not_ready_at_the_end_is_waited_for(bench: &Bench) -> Result {

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
 use entracte::api::MaintenanceWindow;
 use entracte::api::conditions::ConditionType;
 use entracte_testbed::app::App;
@@ -171,7 +171,8 @@ pub(crate) fn named(kind: Kind, name: &str) -> Value {
 
 /// An occurrence that begins soon and lasts for `seconds`.
 pub(crate) fn soon(seconds: i64) -> Occurrence {
-    let start = Utc::now() + LEAD;
+    // As it is written into the manifest.
+    let start = Utc::now().trunc_subsecs(3) + LEAD;
     Occurrence {
         start,
         end: start + TimeDelta::seconds(seconds),
