@@ -99,8 +99,8 @@ impl Server {
         let head = match self.act() {
             Act::App => app(),
             Act::Maintenance(end) => {
-                let left = (end - Utc::now()).num_milliseconds();
-                maintenance(u64::try_from(left).unwrap_or(0).div_ceil(1000).max(1))
+                let left = (end - Utc::now()).to_std().unwrap_or_default();
+                maintenance(left.as_nanos().div_ceil(1_000_000_000).try_into().unwrap())
             }
             Act::RetryAfter(seconds) => maintenance(seconds),
             Act::Bare503 => Response::builder().status(503),
