@@ -118,7 +118,7 @@ fn later_end(a: Option<DateTime<Utc>>, b: Option<DateTime<Utc>>) -> Ordering {
 mod tests {
     use super::*;
     use crate::api::target::TargetKind;
-    use crate::schedule::Schedule;
+    use crate::schedule::{Schedule, WrittenIn};
 
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
@@ -138,6 +138,7 @@ mod tests {
             name: name.to_owned(),
             uid: format!("uid-{name}"),
             generation: 1,
+            created: at(-1000),
             schedule,
             targets: vec![target("cart")],
             message: None,
@@ -151,8 +152,14 @@ mod tests {
             start: at(start),
             end: Some(at(end)),
         };
-        let offset = chrono::FixedOffset::east_opt(0).unwrap();
-        window(name, Schedule::Once { occurrence, offset })
+        let written_in = WrittenIn::Offset(chrono::FixedOffset::east_opt(0).unwrap());
+        window(
+            name,
+            Schedule::Once {
+                occurrence,
+                written_in,
+            },
+        )
     }
 
     fn leading(windows: &[Window], now: i64) -> Option<(&str, Option<DateTime<Utc>>)> {

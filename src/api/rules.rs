@@ -20,11 +20,12 @@ const OFFSET: &str = "([.][0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])";
 /// A local time is as long as this; a time with an offset is longer, a date shorter.
 const LOCAL_TIME_LENGTH: usize = "2026-12-06T02:00:00".len();
 
-/// Five fields with the characters that they may have.
-const CRON: &str = "^[0-9A-Za-z*,/#-]+( +[0-9A-Za-z*,/#-]+){4}$";
+/// Five fields with the characters that they may have, or a nickname.
+const CRON: &str = "^([0-9A-Za-z*,/#-]+( +[0-9A-Za-z*,/#-]+){4}|@(hourly|daily|midnight|weekly|\
+                    monthly|yearly|annually))$";
 
-/// Five fields of which the third or the fifth is `*`.
-const CRON_WITH_A_FREE_DAY: &str = "^[^ ]+ +[^ ]+ +([*] +[^ ]+ +[^ ]+|[^ ]+ +[^ ]+ +[*])$";
+/// A nickname, or five fields of which the third or the fifth is `*`.
+const CRON_WITH_A_FREE_DAY: &str = "^(@.*|[^ ]+ +[^ ]+ +([*] +[^ ]+ +[^ ]+|[^ ]+ +[^ ]+ +[*]))$";
 
 /// A rule: what must be true, and what to say when it is not.
 fn require(expression: impl Into<String>, sentence: &str) -> Rule {
@@ -204,7 +205,8 @@ pub(super) fn cron_form() -> Rule {
     require(
         format!("self.matches('{CRON}')"),
         "cron must have five fields: minute, hour, day of month, month, day of week, as in \
-         \"0 2 * * SUN#1\"; the zone stands in timeZone",
+         \"0 2 * * SUN#1\", or be one of @hourly, @daily, @weekly, @monthly and @yearly; the zone \
+         stands in timeZone",
     )
 }
 

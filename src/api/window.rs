@@ -62,8 +62,7 @@ pub struct Schedule {
     /// One occurrence, from start until end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub once: Option<Once>,
-    /// Occurrences that start whenever a cron expression says so. Not honoured yet: the window
-    /// is refused while it is set.
+    /// Occurrences that start whenever a cron expression says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recurring: Option<Recurring>,
     /// From the creation of the window until it is deleted or suspended. Write {}.
@@ -85,13 +84,13 @@ pub struct Schedule {
 pub struct Once {
     /// The first instant of the window: RFC 3339 with an offset
     /// (2026-12-06T02:00:00+01:00) and no timeZone, or a local time (2026-12-06T02:00:00) in
-    /// timeZone. A local time is not honoured yet: write the offset.
+    /// timeZone. Where the clocks skip it, the window starts at the first instant after the gap;
+    /// where they show it twice, at the first of the two.
     #[schemars(length(max = 40))]
     #[x_kube(validation = rules::time_form("start"), validation = rules::time_exists("start"))]
     pub start: String,
     /// The IANA name of the time zone in which start and end are local times, such as
-    /// Europe/Berlin. Absent: start and end have an offset. Not honoured yet: the window is
-    /// refused while it is set.
+    /// Europe/Berlin. Absent: start and end have an offset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     #[x_kube(validation = rules::time_zone())]
@@ -117,7 +116,8 @@ pub struct Once {
 #[serde(rename_all = "camelCase")]
 pub struct Recurring {
     /// The starts: five fields (minute, hour, day of month, month, day of week), read in
-    /// timeZone. "0 2 * * SUN#1" is 02:00 on the first Sunday of each month.
+    /// timeZone. "0 2 * * SUN#1" is 02:00 on the first Sunday of each month, "0 2 L * *" on the
+    /// last day; @hourly, @daily, @weekly, @monthly and @yearly may be written too.
     #[schemars(length(max = 128))]
     #[x_kube(validation = rules::cron_form(), validation = rules::cron_restricts_one_day())]
     pub cron: String,

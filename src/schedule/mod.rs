@@ -4,12 +4,28 @@
 //! from there on it is trusted. What this version does not honour is a [`Problem`], never
 //! ignored.
 
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `parse` | from a manifest to a window, or to all of its problems at once |
+//! | `occurrence` | a schedule, and its occurrences as everybody else sees them |
+//! | `recurring` | occurrences that come again and again, joined where they touch |
+//! | `cron` | which local times match |
+//! | `zone` | which instant a local time is |
+//! | [`duration`] | durations as the Gateway API writes them |
+
+pub mod cron;
 pub mod duration;
 mod occurrence;
 mod parse;
+mod recurring;
+mod zone;
 
-pub use occurrence::{Occurrence, Schedule};
+pub use cron::Cron;
+pub use occurrence::{Occurrence, Schedule, WrittenIn};
 pub use parse::{Problem, parse};
+pub use recurring::Recurring;
+pub use zone::{Change, NotAZone, Zone, database};
 
 use std::fmt;
 
@@ -28,6 +44,8 @@ pub struct Window {
     pub uid: String,
     /// The generation of the spec that was parsed.
     pub generation: i64,
+    /// When it was created: what was over by then is not its past.
+    pub created: DateTime<Utc>,
     /// When it is on.
     pub schedule: Schedule,
     /// What it names, without repetition: 1 to 64.
@@ -66,8 +84,10 @@ impl Window {
         self.schedule.next(now)
     }
 
-    /// The last occurrence that is over: `end <= now`.
+    /// The last occurrence that is over (`end <= now`), if any has come since it was created.
     pub fn last(&self, now: DateTime<Utc>) -> Option<Occurrence> {
-        self.schedule.last(now)
+        let recurs = matches!(self.schedule, Schedule::Recurring(_));
+        let last = self.schedule.last(now)?;
+        (!recurs || last.end > Some(self.created)).then_some(last)
     }
 }

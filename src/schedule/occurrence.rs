@@ -4,7 +4,7 @@ use chrono::{DateTime, FixedOffset, Offset, SecondsFormat, Utc};
 
 use crate::api::status::OccurrenceStatus;
 
-use super::duration;
+use super::{Recurring, Zone, duration};
 
 /// One start and end of a window; identified by its scheduled start, never by now.
 ///
@@ -36,14 +36,25 @@ pub enum Schedule {
     Once {
         /// Its start and its end.
         occurrence: Occurrence,
-        /// The offset in which the user wrote its start.
-        offset: FixedOffset,
+        /// Where the user meant the time of day.
+        written_in: WrittenIn,
     },
+    /// Occurrences that come again and again.
+    Recurring(Recurring),
     /// From the creation of the window on.
     Always {
         /// When the window was created.
         since: DateTime<Utc>,
     },
+}
+
+/// Where the times of a schedule are times of day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WrittenIn {
+    /// At this offset, written with each time.
+    Offset(FixedOffset),
+    /// In this zone.
+    Zone(Zone),
 }
 
 impl From<Occurrence> for OccurrenceStatus {
@@ -53,19 +64,56 @@ impl From<Occurrence> for OccurrenceStatus {
 }
 
 impl Schedule {
-    pub(super) fn current(&self, now: DateTime<Utc>) -> Option<Occurrence> {
-        Some(self.only()).filter(|occurrence| occurrence.contains(now))
+    /// The occurrence that is on: `start <= now < end`.
+    pub fn current(&self, now: DateTime<Utc>) -> Option<Occurrence> {
+        match self {
+            Self::Recurring(recurring) => recurring.current(now),
+            _ => self.only().filter(|only| only.contains(now)),
+        }
     }
 
-    pub(super) fn next(&self, now: DateTime<Utc>) -> Option<Occurrence> {
-        Some(self.only()).filter(|occurrence| now < occurrence.start)
+    /// The first occurrence that starts after `now`.
+    pub fn next(&self, now: DateTime<Utc>) -> Option<Occurrence> {
+        match self {
+            Self::Recurring(recurring) => recurring.next(now),
+            _ => self.only().filter(|only| now < only.start),
+        }
     }
 
-    pub(super) fn last(&self, now: DateTime<Utc>) -> Option<Occurrence> {
-        Some(self.only()).filter(|occurrence| occurrence.is_over(now))
+    /// The last occurrence that is over: `end <= now`.
+    pub fn last(&self, now: DateTime<Utc>) -> Option<Occurrence> {
+        match self {
+            Self::Recurring(recurring) => recurring.last(now),
+            _ => self.only().filter(|only| only.is_over(now)),
+        }
     }
 
-    /// The schedule in short, for people: `once for 2h`, `always`.
+    /// The occurrences that end after `now`, in order. There may be no last one.
+    ///
+    /// ```
+    /// use chrono::TimeDelta;
+    /// use entracte::schedule::{Cron, Recurring, Schedule, Zone};
+    ///
+    /// let schedule = Schedule::Recurring(Recurring {
+    ///     cron: Cron::parse("0 2 * * SUN#1").unwrap(),
+    ///     zone: Zone::parse("Europe/Berlin").unwrap(),
+    ///     duration: TimeDelta::hours(2),
+    ///     except: Vec::new(),
+    /// });
+    /// let now = "2026-12-01T00:00:00Z".parse().unwrap();
+    /// let starts: Vec<String> = schedule
+    ///     .after(now)
+    ///     .take(2)
+    ///     .map(|occurrence| schedule.write_instant(occurrence.start))
+    ///     .collect();
+    /// assert_eq!(starts, ["2026-12-06T02:00:00+01:00", "2027-01-03T02:00:00+01:00"]);
+    /// ```
+    pub fn after(&self, now: DateTime<Utc>) -> impl Iterator<Item = Occurrence> {
+        let first = self.current(now).or_else(|| self.next(now));
+        std::iter::successors(first, |occurrence| self.next(occurrence.end?))
+    }
+
+    /// The schedule in short, for people: `once for 2h`, `0 2 * * SUN#1 for 2h`, `always`.
     pub fn summary(&self) -> String {
         match self {
             Self::Once {
@@ -79,15 +127,28 @@ impl Schedule {
                 format!("once for {}", duration::format(*end - start))
             }
             Self::Once { .. } => "once".to_owned(),
+            Self::Recurring(recurring) => {
+                let length = duration::format(recurring.duration);
+                format!("{} for {length}", recurring.cron)
+            }
             Self::Always { .. } => "always".to_owned(),
         }
     }
 
-    /// The time zone in which the user wrote the schedule, for people: `+01:00`, `UTC`.
+    /// The time zone in which the user wrote the schedule, for people: `Europe/Berlin`, `+01:00`,
+    /// `UTC`.
     pub fn zone(&self) -> String {
-        match self.offset() {
-            offset if offset.local_minus_utc() == 0 => "UTC".to_owned(),
-            offset => offset.to_string(),
+        match self {
+            Self::Once {
+                written_in: WrittenIn::Zone(zone),
+                ..
+            }
+            | Self::Recurring(Recurring { zone, .. }) => zone.name().to_owned(),
+            Self::Once {
+                written_in: WrittenIn::Offset(offset),
+                ..
+            } if offset.local_minus_utc() != 0 => offset.to_string(),
+            Self::Once { .. } | Self::Always { .. } => "UTC".to_owned(),
         }
     }
 
@@ -95,36 +156,47 @@ impl Schedule {
     ///
     /// ```
     /// use chrono::{DateTime, FixedOffset};
-    /// use entracte::schedule::{Occurrence, Schedule};
+    /// use entracte::schedule::{Occurrence, Schedule, WrittenIn};
     ///
     /// let start: DateTime<FixedOffset> = "2026-12-06T02:00:00+01:00".parse().unwrap();
     /// let schedule = Schedule::Once {
     ///     occurrence: Occurrence { start: start.to_utc(), end: None },
-    ///     offset: *start.offset(),
+    ///     written_in: WrittenIn::Offset(*start.offset()),
     /// };
     /// let later = "2026-12-06T03:00:00Z".parse().unwrap();
     /// assert_eq!(schedule.write_instant(later), "2026-12-06T04:00:00+01:00");
     /// ```
     pub fn write_instant(&self, instant: DateTime<Utc>) -> String {
         instant
-            .with_timezone(&self.offset())
+            .with_timezone(&self.offset_at(instant))
             .to_rfc3339_opts(SecondsFormat::AutoSi, true)
     }
 
-    fn offset(&self) -> FixedOffset {
+    /// By how much the clocks of the schedule's zone are ahead of UTC.
+    pub fn offset_at(&self, instant: DateTime<Utc>) -> FixedOffset {
         match self {
-            Self::Once { offset, .. } => *offset,
+            Self::Once {
+                written_in: WrittenIn::Zone(zone),
+                ..
+            }
+            | Self::Recurring(Recurring { zone, .. }) => zone.offset(instant),
+            Self::Once {
+                written_in: WrittenIn::Offset(offset),
+                ..
+            } => *offset,
             Self::Always { .. } => Utc.fix(),
         }
     }
 
-    fn only(&self) -> Occurrence {
+    /// The occurrence of a schedule that has just one.
+    fn only(&self) -> Option<Occurrence> {
         match *self {
-            Self::Once { occurrence, .. } => occurrence,
-            Self::Always { since } => Occurrence {
+            Self::Once { occurrence, .. } => Some(occurrence),
+            Self::Recurring(_) => None,
+            Self::Always { since } => Some(Occurrence {
                 start: since,
                 end: None,
-            },
+            }),
         }
     }
 }
@@ -147,7 +219,7 @@ mod tests {
     fn once() -> Schedule {
         Schedule::Once {
             occurrence: night(),
-            offset: FixedOffset::east_opt(3600).unwrap(),
+            written_in: WrittenIn::Offset(FixedOffset::east_opt(3600).unwrap()),
         }
     }
 

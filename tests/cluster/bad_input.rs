@@ -429,12 +429,13 @@ pub(crate) const CASES: &[(&str, &str, &[&str])] = &[
         &[
             "spec.schedule.recurring.cron: Invalid value: ",
             "cron must have five fields: minute, hour, \
-         day of month, month, day of week, as in \"0 2 * * SUN#1\"; the zone stands in timeZone",
+         day of month, month, day of week, as in \"0 2 * * SUN#1\", or be one of @hourly, @daily, \
+         @weekly, @monthly and @yearly; the zone stands in timeZone",
         ],
     ),
     (
-        "cron by a nickname",
-        recurring!("cron: \"@daily\", timeZone: Europe/Berlin, duration: 2h"),
+        "cron by a nickname that counts from nowhere",
+        recurring!("cron: \"@every 1h\", timeZone: Europe/Berlin, duration: 2h"),
         &[
             "spec.schedule.recurring.cron: Invalid value: ",
             "cron must have five fields",

@@ -95,6 +95,7 @@ pub fn parse(resource: &MaintenanceWindow) -> Result<Window, Vec<Problem>> {
         name: identity.name,
         uid: identity.uid,
         generation: metadata.generation.unwrap_or_default(),
+        created: identity.created,
         schedule,
         targets,
         message,
