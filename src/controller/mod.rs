@@ -14,6 +14,7 @@
 //! | 4 prepare | `prepare.rs` | yes, nothing of the user's |
 //! | 5 status | `status.rs` | no |
 //! | 6 report | `report.rs` | yes, the status of windows |
+//! | 7 tell | `event.rs` | yes, an Event for a window that is refused |
 //!
 //! # Guarantees
 //!
@@ -30,6 +31,7 @@
 
 pub(crate) mod apply;
 mod cache;
+mod event;
 mod observe;
 mod prepare;
 mod probe;

@@ -11,10 +11,12 @@ use serde_json::json;
 
 use super::Context;
 use super::apply::{Error, within_patience};
+use super::event;
 use super::observe::{Manifest, Observed};
 use super::prepare::Prepared;
 use super::status::{self, Facts};
 use super::target::Applied;
+use crate::api::conditions::{self, ConditionType};
 use crate::api::names;
 use crate::api::status::MaintenanceWindowStatus;
 use crate::api::window::MaintenanceWindow;
@@ -34,8 +36,14 @@ pub(super) async fn report(
         if status == before || was_told(context, manifest) {
             continue;
         }
+        let refusal = new_refusal(&before, &status);
         match write(context, observed, manifest, status).await {
-            Ok(()) => remember_told(context, manifest),
+            Ok(()) => {
+                remember_told(context, manifest);
+                if let Some(sentence) = refusal {
+                    event::refused(&context.client, manifest.metadata(), &sentence).await;
+                }
+            }
             // Written by somebody else in the meantime: the watch brings us back.
             Err(Error::Stale(_)) => {}
             Err(error) => {
@@ -68,6 +76,20 @@ fn status_of(
         before,
         now,
     })
+}
+
+/// What is said against a spec, where it was not said of this spec before.
+fn new_refusal(
+    before: &MaintenanceWindowStatus,
+    status: &MaintenanceWindowStatus,
+) -> Option<String> {
+    let refusal = |status: &MaintenanceWindowStatus| {
+        let accepted = conditions::get(&status.conditions, ConditionType::Accepted)?;
+        (accepted.status == "False").then(|| accepted.message.clone())
+    };
+    let is_new = before.observed_generation != status.observed_generation
+        || refusal(before) != refusal(status);
+    refusal(status).filter(|_| is_new)
 }
 
 /// Whether an object that nobody can read, not even its status, was told so already.

@@ -4,15 +4,16 @@ use entracte::api::conditions::ConditionType;
 use entracte::api::status::Phase;
 use entracte_testbed::target::Kind;
 use http::Request;
+use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::{ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use crate::Result;
 use crate::bad_input::{ACCEPTED, CASES, largest, rules_without_a_case};
 use crate::bench::Bench;
-use crate::objects::{is, status, why};
+use crate::objects::{eventually, is, status, why};
 use crate::scene::{Scene, WINDOW, always, create, named};
 
 pub(crate) async fn what_breaks_the_schema_is_refused_with_a_sentence(bench: &Bench) -> Result {
@@ -65,17 +66,28 @@ pub(crate) async fn a_field_that_is_not_honoured_is_named_and_nothing_is_held(
 ) -> Result {
     let scene = Scene::set(bench, "refused").await?;
     let original = scene.object(Kind::Service).await?;
-    let recurring =
-        json!({"recurring": {"cron": "* * * * *", "timeZone": "Etc/UTC", "duration": "1m"}});
-    scene.window(WINDOW, recurring, &[Kind::Service]).await?;
+    scene.window(WINDOW, always(), &[Kind::Service]).await?;
+    scene.held(WINDOW).await?;
+    scene
+        .change(WINDOW, json!({"restore": {"when": "Immediately"}}))
+        .await?;
     let refused = status(bench, &scene.namespace, WINDOW, "it is refused", |status| {
         status.phase == Some(Phase::Refused)
     })
     .await?;
     assert_eq!(is(&refused, ConditionType::Accepted), Some(false));
     let (_, message) = why(&refused, ConditionType::Accepted).ok_or("no condition Accepted")?;
-    assert!(message.contains("spec.schedule.recurring"), "{message}");
-    assert!(message.contains("write once or always"), "{message}");
+    let expected = "spec.restore: is not honoured by this version of Entracte: leave it out";
+    assert_eq!(message, expected);
+    let events = Api::<Event>::namespaced(bench.client(), &scene.namespace);
+    let told = eventually("an Event says it too", async || {
+        let mut events = events.list(&ListParams::default()).await?.items;
+        events.retain(|event| event.reason.as_deref() == Some("Refused"));
+        Ok((!events.is_empty()).then_some(events))
+    })
+    .await?;
+    let told: Vec<_> = told.iter().map(|event| event.note.as_deref()).collect();
+    assert_eq!(told, [Some(expected)]);
     assert_eq!(scene.object(Kind::Service).await?, original);
     Ok(())
 }
@@ -139,7 +151,7 @@ async fn create_unreadable(bench: &Bench, namespace: &str) -> Result {
         "metadata": {"name": "unreadable"},
         "spec": {"schedule": "tonight", "targets": 7},
     }))?;
-    crate::objects::eventually("the API server takes anything", async || {
+    eventually("the API server takes anything", async || {
         match windows.create(&PostParams::default(), &unreadable).await {
             Ok(_) => Ok(Some(())),
             Err(kube::Error::Api(status)) if status.code == 422 => Ok(None),
