@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use thiserror::Error;
 
 use crate::telemetry::{self, LogArgs};
-use crate::{api, backend, controller, release};
+use crate::{api, backend, controller, offline, release, schedule};
 
 /// Scheduled maintenance mode for Kubernetes applications
 #[derive(Debug, Parser)]
@@ -29,7 +29,11 @@ enum Command {
     Crd,
     /// Release held targets without the operator
     Release(release::Args),
-    /// Print the version
+    /// Print when the windows in files are on (needs no cluster)
+    Schedule(offline::schedule::Args),
+    /// Print what is wrong with the windows in files (needs no cluster)
+    Lint(offline::lint::Args),
+    /// Print the version, and that of the time zone database
     Version,
 }
 
@@ -46,6 +50,8 @@ enum Error {
     Crd(#[from] api::crd::Error),
     #[error(transparent)]
     Release(#[from] release::Error),
+    #[error(transparent)]
+    Offline(#[from] offline::Error),
     #[error("cannot write to standard output: {0}")]
     Print(#[from] std::io::Error),
 }
@@ -74,10 +80,17 @@ impl Cli {
             Command::Backend(args) => backend::run(args).await?,
             Command::Crd => print(&api::crd::yaml()?)?,
             Command::Release(args) => release::run(args).await?,
-            Command::Version => print(concat!("entracte ", env!("CARGO_PKG_VERSION"), "\n"))?,
+            Command::Schedule(args) => offline::schedule::run(&args)?,
+            Command::Lint(args) => offline::lint::run(&args)?,
+            Command::Version => print(&version())?,
         }
         Ok(())
     }
+}
+
+fn version() -> String {
+    let (ours, zones) = (env!("CARGO_PKG_VERSION"), schedule::database());
+    format!("entracte {ours}\ntime zones: {zones}\n")
 }
 
 fn print(text: &str) -> std::io::Result<()> {

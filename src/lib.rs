@@ -22,6 +22,7 @@
 //! | [`controller`] | yes | observe, plan, apply, report |
 //! | [`backend`] | yes | the server that answers 503 |
 //! | [`release`] | yes | `entracte release --all`, which needs no operator |
+//! | [`offline`] | the clock, and files | `entracte lint` and `entracte schedule`, which need no cluster |
 //! | [`telemetry`] | the clock | logs, health checks, readiness that names what is missing |
 //! | [`listen`], [`shutdown`] | no | sockets for both address families; signals |
 //! | [`cli`] | no | arguments: one flattened group for each concern |
@@ -33,6 +34,7 @@ pub mod controller;
 pub mod coverage;
 pub mod listen;
 pub mod notice;
+pub mod offline;
 pub mod plan;
 pub mod release;
 pub mod schedule;
