@@ -7,6 +7,7 @@
 //! | `edits.rs` | what a user writes while a target is held is kept |
 //! | `interruptions.rs` | a controller that dies, a backend pod that is replaced |
 //! | `release_all.rs` | `entracte release --all` needs no operator |
+//! | `schedules.rs` | cron, late starts, missed windows, exceptions, ends that move |
 //! | `targets.rs` | what is missing, unfit, or covered twice |
 //! | `refusals.rs`, `bad_input.rs` | what the API server and the controller do not take |
 //! | `silence.rs` | a steady state makes no requests, and no right is missing or left over |
@@ -23,6 +24,7 @@ mod objects;
 mod refusals;
 mod release_all;
 mod scene;
+mod schedules;
 mod silence;
 mod targets;
 
@@ -91,6 +93,12 @@ fn trials(shared: Option<&Shared>) -> Vec<Trial> {
         release_all:
             everything_is_released_without_the_operator,
             it_says_so_where_nothing_is_held;
+        schedules:
+            a_cron_window_starts_with_the_minute_and_comes_again,
+            a_window_that_has_begun_is_entered_late,
+            a_window_that_was_over_before_the_controller_was_back_changes_nothing,
+            an_exception_over_the_start_ends_an_occurrence_and_leaves_the_next,
+            an_end_that_moves_away_is_waited_for;
         targets:
             a_missing_target_is_held_when_it_appears,
             an_unfit_target_is_not_touched_and_the_status_says_why,
