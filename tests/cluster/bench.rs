@@ -135,6 +135,11 @@ impl Bench {
         while operator.backends().len() < BACKENDS {
             operator.add_backend().await?;
         }
+        self.delete_windows().await
+    }
+
+    /// Deletes every window of the cluster.
+    pub(crate) async fn delete_windows(&self) -> Result {
         let windows = Api::<MaintenanceWindow>::all(self.client());
         for window in windows.list_metadata(&ListParams::default()).await? {
             let (namespace, name) = (window.namespace().unwrap_or_default(), window.name_any());

@@ -6,6 +6,7 @@
 //! | `early_end.rs` | a window that ends early restores at once |
 //! | `edits.rs` | what a user writes while a target is held is kept |
 //! | `interruptions.rs` | a controller that dies, a backend pod that is replaced |
+//! | `crashes.rs` | a controller may die at any write of its work |
 //! | `release_all.rs` | `entracte release --all` needs no operator |
 //! | `schedules.rs` | cron, late starts, missed windows, exceptions, ends that move |
 //! | `targets.rs` | what is missing, unfit, or covered twice |
@@ -16,6 +17,7 @@
 
 mod bad_input;
 mod bench;
+mod crashes;
 mod early_end;
 mod edits;
 mod flips;
@@ -90,6 +92,11 @@ fn trials(shared: Option<&Shared>) -> Vec<Trial> {
             a_controller_killed_in_the_window_goes_on_when_it_is_back,
             a_controller_that_was_down_at_the_end_releases_when_it_is_back,
             a_backend_pod_is_replaced_in_the_window;
+        crashes:
+            a_controller_may_die_at_any_write_of_a_hold,
+            a_controller_may_die_at_any_write_of_a_release,
+            a_controller_may_die_at_any_write_when_another_window_takes_the_lead,
+            a_controller_may_die_at_any_write_after_the_window_was_deleted;
         release_all:
             everything_is_released_without_the_operator,
             it_says_so_where_nothing_is_held;

@@ -7,10 +7,11 @@ use entracte::api::MaintenanceWindow;
 use entracte::api::conditions::{self, ConditionType};
 use entracte::api::status::MaintenanceWindowStatus;
 use entracte_testbed::target::Kind;
-use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::Ingress;
-use kube::Api;
-use kube::api::{ApiResource, DynamicObject, Patch, PatchParams};
+use kube::api::{ApiResource, DynamicObject, ListParams, PartialObjectMeta, Patch, PatchParams};
+use kube::{Api, ResourceExt};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
@@ -107,4 +108,31 @@ pub(crate) fn why(
 ) -> Option<(String, String)> {
     let found = conditions::get(&status.conditions, condition)?;
     Some((found.reason.clone(), found.message.clone()))
+}
+
+/// Whatever is ours anywhere in the cluster, or bears our marks.
+pub(crate) async fn ours(bench: &Bench) -> Result<Vec<String>> {
+    let slices = "endpointslice.kubernetes.io/managed-by=entracte.dev";
+    let lists = [
+        named::<EndpointSlice>(bench, slices).await?,
+        named::<Service>(bench, "entracte.dev/window").await?,
+        named::<Service>(bench, "entracte.dev/held").await?,
+        named::<Ingress>(bench, "entracte.dev/held").await?,
+        named::<ConfigMap>(bench, "entracte.dev/notice").await?,
+    ];
+    Ok(lists.concat())
+}
+
+async fn named<K>(bench: &Bench, labels: &str) -> Result<Vec<String>>
+where
+    K: kube::Resource<DynamicType = ()> + Clone + Debug + serde::de::DeserializeOwned,
+{
+    let objects = Api::<K>::all(bench.client());
+    let labelled = ListParams::default().labels(labels);
+    let listed = objects.list_metadata(&labelled).await?;
+    let name = |object: &PartialObjectMeta<K>| {
+        let namespace = object.namespace().unwrap_or_default();
+        format!("{} {namespace}/{}", K::kind(&()), object.name_any())
+    };
+    Ok(listed.iter().map(name).collect())
 }

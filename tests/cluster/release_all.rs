@@ -5,14 +5,11 @@ use std::process::{Output, Stdio};
 use chrono::{TimeDelta, Utc};
 use entracte_testbed::target::Kind;
 use entracte_testbed::verdict::Occurrence;
-use k8s_openapi::api::core::v1::{ConfigMap, Service};
-use k8s_openapi::api::discovery::v1::EndpointSlice;
-use kube::Api;
-use kube::api::ListParams;
 use tokio::process::Command;
 
 use crate::Result;
 use crate::bench::Bench;
+use crate::objects::ours;
 use crate::scene::{Scene, WINDOW, once, settled, sleep_until, soon};
 
 const KINDS: [Kind; 2] = [Kind::Ingress, Kind::Service];
@@ -59,33 +56,7 @@ pub(crate) async fn everything_is_released_without_the_operator(bench: &Bench) -
         assert!(seen.is_some(), "{kind:?} is not seen to be released");
         assert_eq!(scene.object(kind).await?, original);
     }
-    nothing_of_ours_is_left(bench).await
-}
-
-/// Anywhere in the cluster.
-async fn nothing_of_ours_is_left(bench: &Bench) -> Result {
-    let labelled = |label: &str| ListParams::default().labels(label);
-    let slices = Api::<EndpointSlice>::all(bench.client());
-    let ours = slices
-        .list(&labelled(
-            "endpointslice.kubernetes.io/managed-by=entracte.dev",
-        ))
-        .await?;
-    assert_eq!(ours.items, []);
-    let services = Api::<Service>::all(bench.client());
-    assert_eq!(
-        services.list(&labelled("entracte.dev/window")).await?.items,
-        []
-    );
-    assert_eq!(
-        services.list(&labelled("entracte.dev/held")).await?.items,
-        []
-    );
-    let notices = Api::<ConfigMap>::all(bench.client());
-    assert_eq!(
-        notices.list(&labelled("entracte.dev/notice")).await?.items,
-        []
-    );
+    assert_eq!(ours(bench).await?, [""; 0]);
     Ok(())
 }
 

@@ -33,6 +33,10 @@ pub struct Cut {
     /// Counts the writes to this resource alone, as [`RequestInfo::resource`] has it, so that
     /// leases and events do not count.
     pub resource: Option<String>,
+    /// Counts the writes in this namespace alone, and those elsewhere that speak of it.
+    pub namespace: Option<String>,
+    /// Lets nothing pass any more afterwards, as if who writes had died of it.
+    pub for_good: bool,
 }
 
 impl Cut {
@@ -42,6 +46,26 @@ impl Cut {
             nth_write,
             side,
             resource: None,
+            namespace: None,
+            for_good: false,
+        }
+    }
+
+    /// Counts the writes in `namespace` alone, and those elsewhere whose bodies speak of it.
+    #[must_use]
+    pub fn about(self, namespace: &str) -> Self {
+        Self {
+            namespace: Some(namespace.to_owned()),
+            ..self
+        }
+    }
+
+    /// Lets nothing pass any more after it, until the faults are cleared.
+    #[must_use]
+    pub fn for_good(self) -> Self {
+        Self {
+            for_good: true,
+            ..self
         }
     }
 
@@ -54,10 +78,15 @@ impl Cut {
         }
     }
 
-    fn concerns(&self, request: &RequestInfo) -> bool {
+    fn concerns(&self, request: &RequestInfo, body: &[u8]) -> bool {
+        let speaks_of = |namespace: &String| {
+            request.namespace.as_ref() == Some(namespace)
+                || String::from_utf8_lossy(body).contains(namespace)
+        };
         self.resource
             .as_ref()
             .is_none_or(|resource| *resource == request.resource)
+            && self.namespace.as_ref().is_none_or(speaks_of)
     }
 }
 
@@ -69,38 +98,51 @@ pub(super) enum Fault {
 
 /// The faults that are still to strike.
 #[derive(Debug, Default)]
-pub(super) struct Faults(Mutex<Vec<Cut>>);
+pub(super) struct Faults(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    cuts: Vec<Cut>,
+    /// A cut for good has struck.
+    severed: bool,
+}
 
 impl Faults {
     pub(super) fn arm(&self, cut: Cut) {
-        self.lock().push(cut);
+        self.lock().cuts.push(cut);
     }
 
     pub(super) fn clear(&self) {
-        self.lock().clear();
+        *self.lock() = State::default();
     }
 
     pub(super) fn armed(&self) -> usize {
-        self.lock().len()
+        self.lock().cuts.len()
     }
 
     /// Counts the request, and says what is to be done to it. Of several faults that are due at
     /// once the one that was armed first strikes, and the others strike with the next write.
-    pub(super) fn strike(&self, request: &RequestInfo) -> Option<Fault> {
+    pub(super) fn strike(&self, request: &RequestInfo, body: &[u8]) -> Option<Fault> {
+        let mut state = self.lock();
+        if state.severed {
+            return Some(Fault::Cut(Side::Before));
+        }
         if !request.is_write() {
             return None;
         }
-        let mut cuts = self.lock();
-        for cut in cuts.iter_mut().filter(|cut| cut.concerns(request)) {
+        let cuts = &mut state.cuts;
+        for cut in cuts.iter_mut().filter(|cut| cut.concerns(request, body)) {
             cut.nth_write = cut.nth_write.saturating_sub(1);
         }
         let due = cuts
             .iter()
-            .position(|cut| cut.nth_write == 0 && cut.concerns(request))?;
-        Some(Fault::Cut(cuts.remove(due).side))
+            .position(|cut| cut.nth_write == 0 && cut.concerns(request, body))?;
+        let cut = cuts.remove(due);
+        state.severed = cut.for_good;
+        Some(Fault::Cut(cut.side))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Cut>> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -121,7 +163,7 @@ mod tests {
     fn strikes(faults: &Faults, requests: &[RequestInfo]) -> Vec<Option<Fault>> {
         requests
             .iter()
-            .map(|request| faults.strike(request))
+            .map(|request| faults.strike(request, b""))
             .collect()
     }
 
@@ -167,6 +209,27 @@ mod tests {
         let faults = Faults::default();
         faults.arm(Cut::new(1, Side::Before));
         faults.clear();
-        assert_eq!(faults.strike(&write_to("services")), None);
+        assert_eq!(faults.strike(&write_to("services"), b""), None);
+    }
+
+    #[test]
+    fn writes_that_speak_of_another_namespace_do_not_count_where_one_is_named() {
+        let faults = Faults::default();
+        faults.arm(Cut::new(2, Side::Before).about("shop"));
+        let elsewhere = request("POST /api/v1/namespaces/ops/configmaps");
+        assert_eq!(faults.strike(&elsewhere, b"of the window blog/w"), None);
+        assert_eq!(faults.strike(&elsewhere, b"of the window shop/w"), None);
+        assert_eq!(faults.strike(&write_to("services"), b""), BEFORE);
+    }
+
+    #[test]
+    fn after_a_cut_for_good_nothing_passes_until_it_is_cleared() {
+        let faults = Faults::default();
+        faults.arm(Cut::new(1, Side::After).for_good());
+        let read = request("GET /api/v1/services");
+        let requests = [write_to("services"), read.clone(), write_to("endpoints")];
+        assert_eq!(strikes(&faults, &requests), [AFTER, BEFORE, BEFORE]);
+        faults.clear();
+        assert_eq!(faults.strike(&read, b""), None);
     }
 }

@@ -66,7 +66,7 @@ impl Forwarder {
         } else {
             (Either::Left(body), Bytes::new())
         };
-        let fault = self.faults.strike(&info);
+        let fault = self.faults.strike(&info, &recorded);
         let mark = self.record.begin(Recorded {
             received,
             request: info,
