@@ -33,6 +33,7 @@ use crate::api::target::TargetKind;
 use crate::controller::apply::{self, within_patience};
 use crate::controller::client;
 use crate::controller::target::{Snapshot, converge};
+use crate::plan::ownership::is_borrowed;
 use crate::plan::{Desired, Outcome, bridge, ingress, service, slices};
 use crate::schedule::{TargetRef, duration};
 
@@ -153,7 +154,9 @@ async fn held(client: &Client) -> Result<BTreeSet<Held>, Error> {
     let services = list::<Service>(client, "").await?;
     let services = services
         .iter()
-        .filter(|service| service::is_marked(service))
+        .filter(|service| {
+            service::is_marked(service) || is_borrowed(TargetKind::Service, &service.metadata)
+        })
         .map(|service| place(&service.metadata))
         .chain(behind);
     let ingresses = list::<Ingress>(client, "").await?;
@@ -164,7 +167,11 @@ async fn held(client: &Client) -> Result<BTreeSet<Held>, Error> {
     };
     let ingresses = ingresses
         .iter()
-        .filter(|ingress| ingress::is_marked(ingress) || leads_to_bridge(ingress))
+        .filter(|ingress| {
+            ingress::is_marked(ingress)
+                || leads_to_bridge(ingress)
+                || is_borrowed(TargetKind::Ingress, &ingress.metadata)
+        })
         .map(|ingress| place(&ingress.metadata));
     let of = |kind| move |(namespace, name)| (namespace, TargetRef { kind, name });
     Ok(services

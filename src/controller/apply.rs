@@ -7,14 +7,17 @@ use json_patch::Patch as JsonPatch;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::Ingress;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::core::ObjectMeta;
 use kube::{Api, Client, ResourceExt};
 use thiserror::Error;
 use tokio::time::timeout;
 
 use crate::api::names;
+use crate::api::target::TargetKind;
 use crate::plan::edit::Precondition;
-use crate::plan::{Edit, Reason};
+use crate::plan::{Edit, Reason, ownership};
 
 /// How long the API server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -127,8 +130,21 @@ async fn apply(client: &Client, namespace: &str, edit: &Edit) -> Result<(), Erro
     let ingresses = || Api::<Ingress>::namespaced(client.clone(), namespace);
     let slices = || Api::<EndpointSlice>::namespaced(client.clone(), namespace);
     match edit {
-        Edit::PatchService { name, patch } => patch_object(&services(), name, patch).await,
-        Edit::PatchIngress { name, patch } => patch_object(&ingresses(), name, patch).await,
+        Edit::PatchService {
+            name,
+            patch,
+            owners,
+        } => borrow_and_patch(&services(), TargetKind::Service, name, patch, owners).await,
+        Edit::PatchIngress {
+            name,
+            patch,
+            owners,
+        } => borrow_and_patch(&ingresses(), TargetKind::Ingress, name, patch, owners).await,
+        Edit::GiveUp { kind, name } => match kind {
+            TargetKind::Service => give_up(&services(), *kind, name).await,
+            TargetKind::Ingress => give_up(&ingresses(), *kind, name).await,
+            TargetKind::HTTPRoute => Ok(()),
+        },
         Edit::CreateBridge(bridge) => create(&services(), bridge).await,
         Edit::ReplaceBridge(bridge) => replace(&services(), bridge).await,
         Edit::DeleteBridge(which) => delete(&services(), which).await,
@@ -156,7 +172,42 @@ fn action<K: Object>(verb: &str, name: &str) -> String {
     format!("{verb} {} {name}", K::kind(&()))
 }
 
-async fn patch_object<K: Object>(api: &Api<K>, name: &str, patch: &JsonPatch) -> Result<(), Error> {
+/// Patches a user's object, and gives the ownership of the leaves back to whom it belongs. A
+/// failure of the second is logged and no more: the first did what was asked for, and the next
+/// plan gives up what is still ours.
+async fn borrow_and_patch<K: Object>(
+    api: &Api<K>,
+    kind: TargetKind,
+    name: &str,
+    patch: &JsonPatch,
+    owners: &[ManagedFieldsEntry],
+) -> Result<(), Error> {
+    let patched = patch_object(api, name, patch).await?;
+    if let Err(error) = give_back(api, kind, name, patched.meta(), owners).await {
+        tracing::warn!(%kind, name, %error, "the ownership of its fields is not given back yet");
+    }
+    Ok(())
+}
+
+async fn give_up<K: Object>(api: &Api<K>, kind: TargetKind, name: &str) -> Result<(), Error> {
+    let object = within_patience(&action::<K>("read", name), api.get(name)).await?;
+    give_back(api, kind, name, object.meta(), &[]).await
+}
+
+async fn give_back<K: Object>(
+    api: &Api<K>,
+    kind: TargetKind,
+    name: &str,
+    metadata: &ObjectMeta,
+    owners: &[ManagedFieldsEntry],
+) -> Result<(), Error> {
+    match ownership::give_back(kind, metadata, owners) {
+        Some(patch) => patch_object(api, name, &patch).await.map(|_| ()),
+        None => Ok(()),
+    }
+}
+
+async fn patch_object<K: Object>(api: &Api<K>, name: &str, patch: &JsonPatch) -> Result<K, Error> {
     let params = PatchParams {
         field_manager: Some(names::FIELD_MANAGER.into()),
         ..Default::default()
@@ -166,8 +217,7 @@ async fn patch_object<K: Object>(api: &Api<K>, name: &str, patch: &JsonPatch) ->
         &action::<K>("patch", name),
         api.patch(name, &params, &patch),
     )
-    .await?;
-    Ok(())
+    .await
 }
 
 async fn create<K: Object>(api: &Api<K>, object: &K) -> Result<(), Error> {

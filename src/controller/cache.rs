@@ -106,7 +106,8 @@ impl<K> Cache<K>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
-    /// Follows `api` for ever, and says after each change which namespace it was in.
+    /// Follows `api` for ever, and says after each change which namespace it was in. `keep` drops
+    /// what nobody here reads.
     ///
     /// An error of the watch is logged and backed off from here, and not passed on: it must not
     /// slow down what other watches have to say.
@@ -114,9 +115,12 @@ where
         self,
         api: Api<K>,
         config: watcher::Config,
+        keep: fn(&mut ObjectMeta),
         changed: impl Fn(&str) + Send,
     ) {
-        let events = watcher(api, config).default_backoff().modify(strip::<K>);
+        let events = watcher(api, config)
+            .default_backoff()
+            .modify(move |object: &mut K| keep(object.meta_mut()));
         self.follow_events(events, changed).await;
     }
 
@@ -166,11 +170,6 @@ where
             changed(&namespace);
         }
     }
-}
-
-/// Drops what nothing here reads, and what is often the larger part of an object.
-fn strip<K: Resource>(object: &mut K) {
-    object.meta_mut().managed_fields = None;
 }
 
 fn insert<K: Resource>(objects: &mut ByNamespace<K>, object: K) -> String {

@@ -14,6 +14,7 @@ use crate::api::target::TargetKind;
 use crate::coverage::{Coverage, coverage};
 use crate::plan::backend::Endpoint;
 use crate::plan::edit::Precondition;
+use crate::plan::ownership::is_borrowed;
 use crate::plan::{Answering, Desired, Edit, Outcome, bridge, ingress, service, slices};
 use crate::schedule::{TargetRef, Window};
 
@@ -77,7 +78,9 @@ fn targets(observed: &Observed) -> BTreeSet<TargetRef> {
         .iter()
         .filter(|(name, _)| !observed.bridges.contains(*name))
         .filter(|(name, object)| {
-            service::is_marked(object) || !observed.our_slices(name).is_empty()
+            service::is_marked(object)
+                || !observed.our_slices(name).is_empty()
+                || is_borrowed(TargetKind::Service, &object.metadata)
         })
         .map(|(name, _)| TargetRef {
             kind: TargetKind::Service,
@@ -87,7 +90,9 @@ fn targets(observed: &Observed) -> BTreeSet<TargetRef> {
         .ingresses
         .iter()
         .filter(|(_, object)| {
-            ingress::is_marked(object) || ingress::leads_to_any(object, &observed.bridges)
+            ingress::is_marked(object)
+                || ingress::leads_to_any(object, &observed.bridges)
+                || is_borrowed(TargetKind::Ingress, &object.metadata)
         })
         .map(|(name, _)| TargetRef {
             kind: TargetKind::Ingress,

@@ -9,6 +9,7 @@ use futures::channel::mpsc::UnboundedSender;
 use futures::{Stream, StreamExt, future};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::PartialObjectMeta;
+use kube::core::ObjectMeta;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::Event;
 use kube::runtime::{WatchStreamExt, watcher};
@@ -19,6 +20,8 @@ use tokio::sync;
 use super::cache::Cache;
 use super::{Caches, Context};
 use crate::api::names;
+use crate::api::target::TargetKind;
+use crate::plan::ownership::keep_owners;
 use crate::telemetry::{Condition, Readiness};
 
 /// Under the idle time-outs after which load balancers drop a watch without a word.
@@ -47,12 +50,27 @@ pub(super) fn follow(context: &Context, trigger: &Trigger) {
             let _ = trigger.unbounded_send(ObjectRef::new(namespace));
         }
     };
-    watch(&caches.windows, Api::all(client.clone()), config(), wake());
-    watch(&caches.services, Api::all(client.clone()), config(), wake());
+    watch(
+        &caches.windows,
+        Api::all(client.clone()),
+        config(),
+        no_fields,
+        wake(),
+    );
+    let owners = |metadata: &mut ObjectMeta| keep_owners(TargetKind::Service, metadata);
+    watch(
+        &caches.services,
+        Api::all(client.clone()),
+        config(),
+        owners,
+        wake(),
+    );
+    let owners = |metadata: &mut ObjectMeta| keep_owners(TargetKind::Ingress, metadata);
     watch(
         &caches.ingresses,
         Api::all(client.clone()),
         config(),
+        owners,
         wake(),
     );
     let slice_changed = slice_changed(caches.clone(), wake());
@@ -60,14 +78,17 @@ pub(super) fn follow(context: &Context, trigger: &Trigger) {
         &caches.slices,
         Api::all(client.clone()),
         config(),
+        no_fields,
         slice_changed,
     );
     let notices = Api::namespaced(client.clone(), &caches.operator_namespace);
     let notice_changed = notice_changed(caches.clone(), wake());
+    let labelled = config().labels(names::NOTICE_LABEL);
     watch(
         &caches.notices,
         notices,
-        config().labels(names::NOTICE_LABEL),
+        labelled,
+        no_fields,
         notice_changed,
     );
     tokio::spawn(probes.clone().follow(caches.clone(), wake()));
@@ -108,11 +129,17 @@ fn watch<K>(
     cache: &Cache<K>,
     api: Api<K>,
     config: watcher::Config,
+    keep: fn(&mut ObjectMeta),
     changed: impl Fn(&str) + Send + 'static,
 ) where
     K: kube::Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
-    tokio::spawn(cache.clone().follow(api, config, changed));
+    tokio::spawn(cache.clone().follow(api, config, keep, changed));
+}
+
+/// Managed fields are often the larger part of an object, and of most kinds nobody reads them here.
+fn no_fields(metadata: &mut ObjectMeta) {
+    metadata.managed_fields = None;
 }
 
 /// A slice in the operator's namespace may be the backend's, which every window leads to.

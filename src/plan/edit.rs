@@ -4,7 +4,10 @@ use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch, PatchOperation, RemoveOperation, ReplaceOperation};
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use serde_json::{Value, json};
+
+use crate::api::target::TargetKind;
 
 /// One write. Each is guarded: it fails with a conflict, and changes nothing, where the object is
 /// not the one that was read.
@@ -16,6 +19,8 @@ pub enum Edit {
         name: String,
         /// The patch; it begins with the resourceVersion that was read.
         patch: Patch,
+        /// Whom the ownership of the leaf is given back to, by a patch of its own.
+        owners: Vec<ManagedFieldsEntry>,
     },
     /// A JSON Patch of a user's Ingress.
     PatchIngress {
@@ -23,6 +28,16 @@ pub enum Edit {
         name: String,
         /// The patch; it begins with the resourceVersion that was read.
         patch: Patch,
+        /// Whom the ownership of the leaves is given back to, by a patch of its own.
+        owners: Vec<ManagedFieldsEntry>,
+    },
+    /// Give up the leaves of a user's object that an earlier patch took over, and that a crash
+    /// kept from being given back.
+    GiveUp {
+        /// What it is.
+        kind: TargetKind,
+        /// Its name.
+        name: String,
     },
     /// Make a bridge.
     CreateBridge(Box<Service>),

@@ -15,9 +15,10 @@ use serde_json::json;
 use super::edit::{Edit, PatchBuilder};
 use super::{
     Answering, BACKEND_UNAVAILABLE, Desired, ORIGINAL_UNKNOWN, Outcome, Plan, Reason, UNSUPPORTED,
-    bridge, leaf, owned_by_controller,
+    bridge, giving_up, leaf, owned_by_controller, ownership,
 };
 use crate::api::names;
+use crate::api::target::TargetKind;
 
 mod leaves;
 mod record;
@@ -39,16 +40,17 @@ pub struct Observed<'a> {
 /// A backend that is a bridge is never what a user wanted: where nothing says what was there
 /// before, it is reported and stays as it is, marks included.
 pub fn plan(observed: Observed<'_>, desired: Desired<'_>) -> Plan {
-    let Desired::Held(answering) = desired else {
-        return release(observed);
-    };
-    match refusal(observed.ingress) {
-        None => hold(observed, answering),
-        Some(reason) => Plan {
-            outcome: Outcome::Refused(reason),
-            ..release(observed)
+    let plan = match desired {
+        Desired::Released => release(observed),
+        Desired::Held(answering) => match refusal(observed.ingress) {
+            None => hold(observed, answering),
+            Some(reason) => Plan {
+                outcome: Outcome::Refused(reason),
+                ..release(observed)
+            },
         },
-    }
+    };
+    giving_up(TargetKind::Ingress, &observed.ingress.metadata, plan)
 }
 
 /// Whether `ingress` bears anything of ours that a release has to take away.
@@ -222,6 +224,7 @@ fn edits(ingress: &Ingress, patch: PatchBuilder) -> Vec<Edit> {
     vec![Edit::PatchIngress {
         name,
         patch: patch.build(),
+        owners: ownership::others(TargetKind::Ingress, &ingress.metadata),
     }]
 }
 

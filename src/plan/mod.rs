@@ -9,6 +9,7 @@
 //! - Every write to a user's object is one JSON Patch that carries its leaves, the label and the
 //!   annotation together, and that fails with 409 where the object is not the one that was read.
 //! - A release undoes our own edits only: what anybody else wrote while the target was held stays.
+//! - The ownership of a field that such a patch takes over is given back by the next write.
 //! - A target that is refused is not touched; one that becomes unfit while it is held is released.
 
 pub mod backend;
@@ -16,15 +17,18 @@ pub mod bridge;
 pub mod edit;
 pub mod ingress;
 pub mod leaf;
+pub mod ownership;
 pub mod service;
 pub mod slices;
 #[cfg(test)]
 mod testing;
 
 use chrono::{DateTime, Utc};
+use kube::core::ObjectMeta;
 
 use self::backend::Endpoint;
 pub use self::edit::Edit;
+use crate::api::target::TargetKind;
 
 /// What a target should do now.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -82,6 +86,17 @@ impl Plan {
     }
 }
 
+/// A plan that also gives up leaves that a crash kept from being given back.
+fn giving_up(kind: TargetKind, metadata: &ObjectMeta, mut plan: Plan) -> Plan {
+    let patches =
+        |edit: &Edit| matches!(edit, Edit::PatchService { .. } | Edit::PatchIngress { .. });
+    if ownership::is_borrowed(kind, metadata) && !plan.edits.iter().any(patches) {
+        let name = metadata.name.clone().unwrap_or_default();
+        plan.edits.push(Edit::GiveUp { kind, name });
+    }
+    plan
+}
+
 /// What is true of a target, by a name that a program can act on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -131,7 +146,7 @@ pub const OWNED: &str = "OwnedByController";
 pub const ORIGINAL_UNKNOWN: &str = "OriginalUnknown";
 
 /// Why a target that a controller owns is not held, or `None` where nobody does.
-fn owned_by_controller(kind: &str, metadata: &kube::core::ObjectMeta) -> Option<Reason> {
+fn owned_by_controller(kind: &str, metadata: &ObjectMeta) -> Option<Reason> {
     let owner = metadata
         .owner_references
         .iter()

@@ -16,10 +16,11 @@ use kube::core::ObjectMeta;
 use super::edit::{Edit, PatchBuilder, Precondition};
 use super::slices::Family;
 use super::{
-    Answering, BACKEND_UNAVAILABLE, Desired, Outcome, Plan, Reason, UNSUPPORTED, bridge, leaf,
-    owned_by_controller, slices,
+    Answering, BACKEND_UNAVAILABLE, Desired, Outcome, Plan, Reason, UNSUPPORTED, bridge, giving_up,
+    leaf, owned_by_controller, ownership, slices,
 };
 use crate::api::names;
+use crate::api::target::TargetKind;
 
 /// A Service and its slices, as they were read.
 #[derive(Debug, Clone)]
@@ -51,16 +52,17 @@ pub fn plan(
             "the Service is a bridge of Entracte's own; name the app's",
         )));
     }
-    let Desired::Held(answering) = desired else {
-        return release(observed, linger, now);
-    };
-    match refusal(observed.service, answering) {
-        None => hold(observed, answering),
-        Some(reason) => Plan {
-            outcome: Outcome::Refused(reason),
-            ..release(observed, linger, now)
+    let plan = match desired {
+        Desired::Released => release(observed, linger, now),
+        Desired::Held(answering) => match refusal(observed.service, answering) {
+            None => hold(observed, answering),
+            Some(reason) => Plan {
+                outcome: Outcome::Refused(reason),
+                ..release(observed, linger, now)
+            },
         },
-    }
+    };
+    giving_up(TargetKind::Service, &observed.service.metadata, plan)
 }
 
 /// Whether `service` bears anything of ours that a release has to take away.
@@ -198,6 +200,7 @@ fn patch(service: &Service, patch: PatchBuilder) -> Edit {
     Edit::PatchService {
         name: service.metadata.name.clone().unwrap_or_default(),
         patch: patch.build(),
+        owners: ownership::others(TargetKind::Service, &service.metadata),
     }
 }
 

@@ -25,6 +25,16 @@ pub(super) fn patched<K: Serialize + DeserializeOwned>(object: &K, edits: &[Edit
     serde_json::from_value(value).unwrap()
 }
 
+/// The object that the API server would have after a patch.
+pub(super) fn patched_by<K: Serialize + DeserializeOwned>(
+    object: &K,
+    patch: &json_patch::Patch,
+) -> K {
+    let mut value = serde_json::to_value(object).unwrap();
+    json_patch::patch(&mut value, patch).unwrap();
+    serde_json::from_value(value).unwrap()
+}
+
 /// The patch of the only edit, as JSON.
 pub(super) fn only_patch(edits: &[Edit]) -> Value {
     match edits {

@@ -10,6 +10,7 @@
 //! | `release_all.rs` | `entracte release --all` needs no operator |
 //! | `schedules.rs` | cron, late starts, missed windows, exceptions, ends that move |
 //! | `targets.rs` | what is missing, unfit, or covered twice |
+//! | `ownership.rs` | the ownership of fields is given back |
 //! | `refusals.rs`, `bad_input.rs` | what the API server and the controller do not take |
 //! | `silence.rs` | a steady state makes no requests, and no right is missing or left over |
 //!
@@ -23,6 +24,7 @@ mod edits;
 mod flips;
 mod interruptions;
 mod objects;
+mod ownership;
 mod refusals;
 mod release_all;
 mod scene;
@@ -97,6 +99,9 @@ fn trials(shared: Option<&Shared>) -> Vec<Trial> {
             a_controller_may_die_at_any_write_of_a_release,
             a_controller_may_die_at_any_write_when_another_window_takes_the_lead,
             a_controller_may_die_at_any_write_after_the_window_was_deleted;
+        ownership:
+            managed_fields_are_after_a_window_what_they_were_before,
+            an_upgrade_meets_no_conflict_in_the_window_nor_after_it;
         release_all:
             everything_is_released_without_the_operator,
             it_says_so_where_nothing_is_held;
