@@ -32,7 +32,7 @@ use crate::api::names;
 use crate::api::target::TargetKind;
 use crate::controller::apply::{self, within_patience};
 use crate::controller::client;
-use crate::controller::target::{Snapshot, converge};
+use crate::controller::target::{Snapshot, converge, delete_our_slices};
 use crate::plan::ownership::is_borrowed;
 use crate::plan::{Desired, Outcome, bridge, ingress, service, slices};
 use crate::schedule::{TargetRef, duration};
@@ -201,7 +201,7 @@ async fn release(
     wait: TimeDelta,
 ) -> Released {
     let result = match release_once(client, &namespace, &target, wait).await {
-        Ok(Outcome::Missing) => delete_slices(client, &namespace, &target.name)
+        Ok(Outcome::Missing) => delete_our_slices(client, &namespace, &target.name)
             .await
             .map(|()| Outcome::Missing),
         result => result,
@@ -255,7 +255,7 @@ async fn wait_for_apps(
         waiting = still;
     }
     for (namespace, target) in waiting {
-        delete_slices(client, &namespace, &target.name).await?;
+        delete_our_slices(client, &namespace, &target.name).await?;
         let name = &target.name;
         say(format!(
             "{} {namespace}/{name}: its app is not ready, and nobody answers for it now",
@@ -276,7 +276,7 @@ async fn clean_up(client: &Client) -> Result<(), Error> {
     for (namespace, name) in bridges {
         let api = Api::<Service>::namespaced(client.clone(), &namespace);
         delete(&api, &name).await?;
-        delete_slices(client, &namespace, &name).await?;
+        delete_our_slices(client, &namespace, &name).await?;
         say(format!("Bridge {namespace}/{name}: deleted"));
     }
     for notice in notices {
@@ -284,21 +284,6 @@ async fn clean_up(client: &Client) -> Result<(), Error> {
         let api = Api::<ConfigMap>::namespaced(client.clone(), &namespace);
         delete(&api, &name).await?;
         say(format!("Notice {namespace}/{name}: deleted"));
-    }
-    Ok(())
-}
-
-/// Takes away the slices of ours that bear the name of `service`.
-async fn delete_slices(
-    client: &Client,
-    namespace: &str,
-    service: &str,
-) -> Result<(), apply::Error> {
-    let slices = Api::<EndpointSlice>::namespaced(client.clone(), namespace);
-    let ours = format!("{OUR_SLICES},{}={service}", names::SERVICE_NAME_LABEL);
-    let params = ListParams::default().labels(&ours);
-    for slice in within_patience("list endpointslices", slices.list(&params)).await? {
-        delete(&slices, &slice.name_any()).await?;
     }
     Ok(())
 }

@@ -69,15 +69,28 @@ impl Error {
         }
     }
 
-    /// Whether another read may help: the object changed, or the patch does not fit the object
-    /// (422), which is what a path that has gone since looks like.
-    pub(crate) fn asks_to_read_again(&self) -> bool {
+    /// How often another read may help: the object changed, or the patch does not fit the object
+    /// (422), which is what a path that has gone since looks like; and a policy that objects.
+    pub(crate) fn tries(&self) -> usize {
         match self {
-            Self::Stale(_) => true,
+            Self::Stale(_) => 5,
+            Self::Failed { source, .. } => match &**source {
+                kube::Error::Api(status) if status.code == 422 => 2,
+                _ => 1,
+            },
+            Self::Forbidden { .. } | Self::Silent { .. } => 1,
+        }
+    }
+
+    /// Whether the API server said no, and will say so again until somebody changes something.
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Forbidden { .. } => true,
             Self::Failed { source, .. } => {
-                matches!(&**source, kube::Error::Api(status) if status.code == 422)
+                matches!(&**source, kube::Error::Api(status) if (400..500).contains(&status.code)
+                    && status.code != 429)
             }
-            Self::Forbidden { .. } | Self::Silent { .. } => false,
+            Self::Stale(_) | Self::Silent { .. } => false,
         }
     }
 

@@ -9,7 +9,7 @@
 //! |---|---|---|
 //! | 0 follow | `watch.rs`, `cache.rs`, `probe.rs` | yes, reads |
 //! | 1 observe | `observe.rs` | no |
-//! | 2 hold and release | `targets.rs`, `target.rs` | yes, by `apply.rs` |
+//! | 2 hold and release | `targets.rs`, `target.rs`, `setback.rs` | yes, by `apply.rs` |
 //! | 3 apply | `apply.rs` | yes |
 //! | 4 prepare | `prepare.rs` | yes, nothing of the user's |
 //! | 5 status | `status.rs` | no |
@@ -36,6 +36,7 @@ mod observe;
 mod prepare;
 mod probe;
 mod report;
+mod setback;
 mod status;
 pub(crate) mod target;
 mod targets;
@@ -66,6 +67,7 @@ use self::cache::Cache;
 use self::observe::Observed;
 use self::prepare::Prepared;
 use self::probe::Probes;
+use self::setback::Setbacks;
 use self::target::Applied;
 use crate::api::MaintenanceWindow;
 use crate::coverage;
@@ -145,6 +147,7 @@ pub(crate) struct Context {
     client: Client,
     caches: Caches,
     probes: Probes,
+    setbacks: Setbacks,
     ports: RangeInclusive<u16>,
     linger: TimeDelta,
     /// Windows that nobody can read, by uid, and the generation whose refusal they were told.
@@ -183,6 +186,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
         client,
         caches,
         probes: Probes::default(),
+        setbacks: Setbacks::default(),
         ports: args.ports,
         linger: args.linger,
         told: Mutex::default(),

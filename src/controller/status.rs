@@ -316,6 +316,7 @@ fn first_in(targets: &[TargetStatus], state: impl Fn(TargetState) -> bool) -> Op
         (TargetState::Releasing, _) => "Restoring",
         (_, Some("BackendUnavailable")) => "BackendUnavailable",
         (_, Some("Forbidden")) => "Forbidden",
+        (_, Some("ApiServerError")) => "ApiServerError",
         (_, Some("Contended")) => "Contended",
         (_, Some("OriginalUnknown")) => "OriginalUnknown",
         _ => "TargetsPending",

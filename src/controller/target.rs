@@ -8,17 +8,15 @@ use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::api::ListParams;
-use kube::{Api, Client};
+use kube::{Api, Client, ResourceExt};
 
 use super::apply::{Error, apply_all, within_patience};
 use super::observe::Observed;
 use crate::api::names;
 use crate::api::target::TargetKind;
+use crate::plan::edit::Precondition;
 use crate::plan::{Desired, Edit, Outcome, Plan, bridge, ingress, service, slices};
 use crate::schedule::TargetRef;
-
-/// How often a target is read again because somebody else wrote it in between.
-const TRIES: usize = 5;
 
 /// A target as it was read, whether from a cache or from the API server.
 #[derive(Debug, Clone)]
@@ -158,6 +156,7 @@ pub(crate) async fn converge(
     linger: TimeDelta,
     now: DateTime<Utc>,
 ) -> Applied {
+    let mut snapshot = snapshot;
     let mut plan = snapshot.plan(desired, linger, now);
     let mut tries = 1;
     loop {
@@ -178,16 +177,59 @@ pub(crate) async fn converge(
                     again: plan.again,
                 };
             }
-            Err(error) if tries < TRIES && error.asks_to_read_again() => error,
-            Err(error) => return not_applied(target, error),
+            Err(error) if tries < error.tries() => error,
+            Err(error) => {
+                if error.is_refusal() && desired != Desired::Released {
+                    withdraw(client, namespace, &snapshot).await;
+                }
+                return not_applied(target, error);
+            }
         };
         tracing::debug!(namespace, kind = %target.kind, name = target.name, %failed, "planning anew");
         tries += 1;
-        plan = match Snapshot::live(client, namespace, &target).await {
-            Ok(snapshot) => snapshot.plan(desired, linger, Utc::now()),
+        snapshot = match Snapshot::live(client, namespace, &target).await {
+            Ok(snapshot) => snapshot,
             Err(error) => return not_applied(target, error),
         };
+        plan = snapshot.plan(desired, linger, Utc::now());
     }
+}
+
+/// Takes our slices away again behind a Service whose hold was refused: beside the app's own they
+/// would answer for a share of its requests. A Service that was held before keeps them.
+async fn withdraw(client: &Client, namespace: &str, snapshot: &Snapshot) {
+    let Snapshot::Service { service, .. } = snapshot else {
+        return;
+    };
+    if service::is_marked(service) {
+        return;
+    }
+    let name = service.name_any();
+    if let Err(error) = delete_our_slices(client, namespace, &name).await {
+        tracing::warn!(namespace, name, %error, "slices of a hold that was refused stay");
+    }
+}
+
+/// Takes away the slices of ours that bear the name of `service`.
+pub(crate) async fn delete_our_slices(
+    client: &Client,
+    namespace: &str,
+    service: &str,
+) -> Result<(), Error> {
+    let slices = Api::<EndpointSlice>::namespaced(client.clone(), namespace);
+    let of_service = format!("{}={service}", names::SERVICE_NAME_LABEL);
+    let ours = format!(
+        "{}={},{of_service}",
+        names::SLICE_MANAGED_BY_LABEL,
+        names::SLICE_MANAGED_BY
+    );
+    let params = ListParams::default().labels(&ours);
+    let listed = within_patience("list EndpointSlices", slices.list(&params)).await?;
+    let edits: Vec<Edit> = listed
+        .iter()
+        .map(|slice| Edit::DeleteSlice(Precondition::of(&slice.metadata)))
+        .collect();
+    apply_all(client, namespace, &edits).await
 }
 
 fn not_applied(target: TargetRef, error: Error) -> Applied {

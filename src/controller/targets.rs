@@ -43,17 +43,7 @@ pub(super) async fn hold_and_release(
                 .and_then(|c| answerers.get(c.leading.uid.as_str()));
             let desired = answerer.map_or(Desired::Released, |a| Desired::Held(a.answering()));
             let snapshot = Snapshot::cached(observed, target);
-            let namespace = &observed.namespace;
-            let target = target.clone();
-            converge(
-                &context.client,
-                namespace,
-                target,
-                snapshot,
-                desired,
-                context.linger,
-                now,
-            )
+            converge_unless_refused(context, observed, target.clone(), snapshot, desired, now)
         })
         .collect();
     let applied = stream::iter(flips)
@@ -63,6 +53,43 @@ pub(super) async fn hold_and_release(
         .collect()
         .await;
     sweep_strays(context, observed).await;
+    applied
+}
+
+/// A hold that was refused a moment ago is not tried; what was said then is still what there is to
+/// say.
+async fn converge_unless_refused(
+    context: &Context,
+    observed: &Observed,
+    target: TargetRef,
+    snapshot: Snapshot,
+    desired: Desired<'_>,
+    now: DateTime<Utc>,
+) -> Applied {
+    let Context {
+        client,
+        setbacks,
+        linger,
+        ..
+    } = context;
+    let namespace = &observed.namespace;
+    let setback = setbacks.of(namespace, &target, now);
+    if let Some(setback) = setback.filter(|_| desired != Desired::Released) {
+        return Applied {
+            target,
+            result: Ok(Outcome::Waiting(setback.reason)),
+            written: None,
+            again: Some(setback.until),
+        };
+    }
+    let applied = converge(client, namespace, target, snapshot, desired, *linger, now).await;
+    match &applied.result {
+        Err(error) if error.is_refusal() => {
+            setbacks.refused(namespace, &applied.target, error.reason(), Utc::now());
+        }
+        Err(_) => {}
+        Ok(_) => setbacks.over(namespace, &applied.target),
+    }
     applied
 }
 

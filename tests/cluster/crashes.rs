@@ -186,7 +186,10 @@ impl<'b> Scene<'b> {
         let mut objects: [Value; 2] = Default::default();
         for (kind, slot) in KINDS.into_iter().zip(&mut objects) {
             let object = api(self.bench, kind, &self.namespace).get(APP).await?;
+            let managers = object.metadata.managed_fields.into_iter().flatten();
+            let ours = |manager: &String| manager == "entracte";
             *slot = json!({
+                "owns": managers.filter_map(|entry| entry.manager).any(|name| ours(&name)),
                 "labels": object.metadata.labels,
                 "annotations": object.metadata.annotations,
                 "spec": object.data["spec"],

@@ -11,6 +11,7 @@
 //! | `schedules.rs` | cron, late starts, missed windows, exceptions, ends that move |
 //! | `targets.rs` | what is missing, unfit, or covered twice |
 //! | `ownership.rs` | the ownership of fields is given back |
+//! | `policies.rs` | an admission policy that refuses a hold |
 //! | `refusals.rs`, `bad_input.rs` | what the API server and the controller do not take |
 //! | `silence.rs` | a steady state makes no requests, and no right is missing or left over |
 //!
@@ -25,6 +26,7 @@ mod flips;
 mod interruptions;
 mod objects;
 mod ownership;
+mod policies;
 mod refusals;
 mod release_all;
 mod scene;
@@ -102,6 +104,8 @@ fn trials(shared: Option<&Shared>) -> Vec<Trial> {
         ownership:
             managed_fields_are_after_a_window_what_they_were_before,
             an_upgrade_meets_no_conflict_in_the_window_nor_after_it;
+        policies:
+            a_hold_that_a_policy_refuses_is_named_and_leaves_nothing_behind;
         release_all:
             everything_is_released_without_the_operator,
             it_says_so_where_nothing_is_held;
