@@ -45,12 +45,13 @@ impl Recurring {
 
     /// The first stretch that starts after `now`.
     pub fn next(&self, now: DateTime<Utc>) -> Option<Occurrence> {
-        // What starts while a stretch is on belongs to it.
-        let idle = self
-            .current(now)
-            .and_then(|current| current.end)
-            .unwrap_or(now);
-        let start = self.starts_after(idle).next()?;
+        let mut start = self.starts_after(now).next()?;
+        // What is on now ends within a duration. A start that comes later is not joined to it.
+        if start <= now + self.duration
+            && let Some(current) = self.current(now)
+        {
+            start = self.starts_after(current.end?).next()?;
+        }
         Some(self.stretch(start, start))
     }
 

