@@ -176,7 +176,11 @@ fn state(target: &TargetRef, active: bool, facts: Facts<'_>) -> (TargetState, Op
         return (unfinished, None);
     };
     match &applied.result {
-        Ok(Outcome::Serving) => (TargetState::Serving, None),
+        Ok(Outcome::Serving) => match applied.unfit.clone() {
+            // Known before the start, while there is time to do something about it.
+            Some(reason) if is_to_come(facts) => (TargetState::Refused, Some(reason)),
+            _ => (TargetState::Serving, None),
+        },
         Ok(Outcome::Held) if active => (TargetState::Held, None),
         Ok(Outcome::Held) => (
             TargetState::Held,
@@ -207,6 +211,12 @@ fn state(target: &TargetRef, active: bool, facts: Facts<'_>) -> (TargetState, Op
         Ok(Outcome::Refused(reason)) => (TargetState::Refused, Some(reason.clone())),
         Err(error) => (unfinished, Some(error.reason())),
     }
+}
+
+/// Whether the window has an occurrence ahead of it.
+fn is_to_come(facts: Facts<'_>) -> bool {
+    let Facts { window, now, .. } = facts;
+    !window.suspended && !window.deleting && window.next(now).is_some()
 }
 
 fn phase(
@@ -248,7 +258,9 @@ fn findings(
         Some(_) => (first_not_held(targets), first_not_held(targets)),
         None => (
             Some(Reason::new(word, "no occurrence is on")),
-            first_in(targets, |state| state == TargetState::Releasing),
+            first_in(targets, |state| {
+                state == TargetState::Releasing || phase == Phase::Scheduled && is_wrong(state)
+            }),
         ),
     };
     let ready = facts.trouble.cloned().or(amiss);
@@ -301,6 +313,11 @@ fn idle_word(phase: Phase) -> &'static str {
         Phase::Restoring => "Restoring",
         Phase::Scheduled | Phase::Active | Phase::Refused => "Scheduled",
     }
+}
+
+/// Whether a target in such a state will not be held.
+fn is_wrong(state: TargetState) -> bool {
+    matches!(state, TargetState::Missing | TargetState::Refused)
 }
 
 fn first_not_held(targets: &[TargetStatus]) -> Option<Reason> {

@@ -15,7 +15,7 @@ use super::observe::Observed;
 use crate::api::names;
 use crate::api::target::TargetKind;
 use crate::plan::edit::Precondition;
-use crate::plan::{Desired, Edit, Outcome, Plan, bridge, ingress, service, slices};
+use crate::plan::{Desired, Edit, Outcome, Plan, Reason, bridge, ingress, service, slices};
 use crate::schedule::TargetRef;
 
 /// A target as it was read, whether from a cache or from the API server.
@@ -111,6 +111,7 @@ impl Snapshot {
                 edits: Vec::new(),
                 outcome: Outcome::Missing,
                 again: None,
+                unfit: None,
             },
             Self::Ingress { ingress, bridges } => {
                 ingress::plan(ingress::Observed { ingress, bridges }, desired)
@@ -144,6 +145,8 @@ pub(crate) struct Applied {
     pub(crate) written: Option<DateTime<Utc>>,
     /// When to look again, though nothing may have changed.
     pub(crate) again: Option<DateTime<Utc>>,
+    /// Why the target could not be held, where it is not to be held now.
+    pub(crate) unfit: Option<Reason>,
 }
 
 /// Plans and applies, and reads again and plans anew where somebody else was faster.
@@ -175,6 +178,7 @@ pub(crate) async fn converge(
                     written: (!plan.edits.is_empty()).then(Utc::now),
                     result: Ok(plan.outcome),
                     again: plan.again,
+                    unfit: plan.unfit,
                 };
             }
             Err(error) if tries < error.tries() => error,
@@ -238,6 +242,7 @@ fn not_applied(target: TargetRef, error: Error) -> Applied {
         result: Err(error),
         written: None,
         again: None,
+        unfit: None,
     }
 }
 

@@ -80,6 +80,7 @@ async fn converge_unless_refused(
             result: Ok(Outcome::Waiting(setback.reason)),
             written: None,
             again: Some(setback.until),
+            unfit: None,
         };
     }
     let applied = converge(client, namespace, target, snapshot, desired, *linger, now).await;

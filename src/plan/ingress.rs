@@ -41,7 +41,10 @@ pub struct Observed<'a> {
 /// before, it is reported and stays as it is, marks included.
 pub fn plan(observed: Observed<'_>, desired: Desired<'_>) -> Plan {
     let plan = match desired {
-        Desired::Released => release(observed),
+        Desired::Released => Plan {
+            unfit: refusal(observed.ingress),
+            ..release(observed)
+        },
         Desired::Held(answering) => match refusal(observed.ingress) {
             None => hold(observed, answering),
             Some(reason) => Plan {

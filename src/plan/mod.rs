@@ -63,6 +63,8 @@ pub struct Plan {
     pub outcome: Outcome,
     /// When to plan again, though nothing may have changed.
     pub again: Option<DateTime<Utc>>,
+    /// Why the target could not be held, where it is not to be held now.
+    pub unfit: Option<Reason>,
 }
 
 impl Plan {
@@ -71,6 +73,7 @@ impl Plan {
             edits,
             outcome,
             again: None,
+            unfit: None,
         }
     }
 

@@ -53,7 +53,10 @@ pub fn plan(
         )));
     }
     let plan = match desired {
-        Desired::Released => release(observed, linger, now),
+        Desired::Released => Plan {
+            unfit: unfit(observed.service),
+            ..release(observed, linger, now)
+        },
         Desired::Held(answering) => match refusal(observed.service, answering) {
             None => hold(observed, answering),
             Some(reason) => Plan {
@@ -243,12 +246,16 @@ fn selector(service: &Service) -> Option<&std::collections::BTreeMap<String, Str
 
 /// Why `service` must not be held, or `None` where it may.
 fn refusal(service: &Service, answering: Answering<'_>) -> Option<Reason> {
+    unfit(service).or_else(|| missing_family(service, answering))
+}
+
+/// Why `service` must not be held, whatever the backend is like.
+fn unfit(service: &Service) -> Option<Reason> {
     let spec = service.spec.clone().unwrap_or_default();
     owned_by_controller("Service", &service.metadata)
         .or_else(|| unfit_type(&spec))
         .or_else(|| unfit_policy(&spec))
         .or_else(|| spec.ports.iter().flatten().find_map(unfit_port))
-        .or_else(|| missing_family(service, answering))
 }
 
 fn unsupported(message: impl Into<String>) -> Reason {

@@ -118,6 +118,7 @@ fn trials(shared: Option<&Shared>) -> Vec<Trial> {
         targets:
             a_missing_target_is_held_when_it_appears,
             an_unfit_target_is_not_touched_and_the_status_says_why,
+            what_will_not_be_held_is_named_before_the_start,
             a_target_that_becomes_fit_is_held,
             of_overlapping_windows_the_one_that_ends_last_answers,
             a_window_without_a_port_says_so;

@@ -153,6 +153,33 @@ pub(crate) async fn an_unfit_target_is_not_touched_and_the_status_says_why(
     Ok(())
 }
 
+pub(crate) async fn what_will_not_be_held_is_named_before_the_start(bench: &Bench) -> Result {
+    let namespace = bench.cluster.namespace("ahead").await?;
+    let (kind, name, spec, sentence) = unfit().remove(0);
+    let object: DynamicObject =
+        serde_json::from_value(json!({"metadata": {"name": name}, "spec": spec}))?;
+    api(bench, kind, &namespace)
+        .create(&PostParams::default(), &object)
+        .await?;
+    let tomorrow = soon(60).start + TimeDelta::days(1);
+    let later = Occurrence {
+        start: tomorrow,
+        end: tomorrow + TimeDelta::hours(1),
+    };
+    let targets = vec![named(kind, name), named(Kind::Ingress, "nobody")];
+    create(bench, &namespace, WINDOW, once(later), targets).await?;
+
+    let scheduled = status(bench, &namespace, WINDOW, "both are named", |status| {
+        let states: Vec<_> = status.targets.iter().map(|target| target.state).collect();
+        states == [Refused, Missing]
+    })
+    .await?;
+    let said = why(&scheduled, ConditionType::Ready).ok_or("no condition Ready")?;
+    assert_eq!(said.0, "TargetsRefused");
+    assert!(said.1.contains(sentence), "{}", said.1);
+    Ok(())
+}
+
 pub(crate) async fn a_target_that_becomes_fit_is_held(bench: &Bench) -> Result {
     let scene = Scene::set(bench, "fit").await?;
     let services = api(bench, Kind::Service, &scene.namespace);
