@@ -130,42 +130,54 @@ impl Recurring {
 
     /// The starts after `after`, in order.
     fn starts_after(&self, after: DateTime<Utc>) -> impl Iterator<Item = DateTime<Utc>> {
-        let shown = self.zone.local(after);
-        let local = std::iter::successors(self.cron.next(shown), |local| self.cron.next(*local));
+        let mut local = self.zone.local(after);
         let mut last = after;
-        local
-            .map(|local| self.zone.first_instant(local))
-            .filter(move |start| {
+        std::iter::from_fn(move || {
+            loop {
+                local = self.cron.next(local)?;
+                let start = self.zone.first_instant(local);
                 // Of several starts in a gap the first one is theirs.
-                let is_new = *start > last;
-                last = last.max(*start);
-                is_new
-            })
-            .filter(|start| !self.is_excepted(*start))
+                if start <= last {
+                    continue;
+                }
+                last = start;
+                match self.exception_at(start) {
+                    None => return Some(start),
+                    // It may be long: nobody walks through it.
+                    Some(exception) => {
+                        let end = exception.end - TimeDelta::nanoseconds(1);
+                        local = local.max(self.zone.local(end));
+                    }
+                }
+            }
+        })
     }
 
     /// The starts at `until` and before it, the last one first.
     fn starts_until(&self, until: DateTime<Utc>) -> impl Iterator<Item = DateTime<Utc>> {
-        let beyond = self.zone.latest_local(until) + TimeDelta::minutes(1);
-        let local = std::iter::successors(self.cron.previous(beyond), |local| {
-            self.cron.previous(*local)
-        });
+        let beyond = |instant| self.zone.latest_local(instant) + TimeDelta::minutes(1);
+        let mut local = beyond(until);
         let mut last = None;
-        local
-            .map(|local| self.zone.first_instant(local))
-            .filter(move |start| *start <= until)
-            .filter(move |start| {
-                let is_new = last != Some(*start);
-                last = Some(*start);
-                is_new
-            })
-            .filter(|start| !self.is_excepted(*start))
+        std::iter::from_fn(move || {
+            loop {
+                local = self.cron.previous(local)?;
+                let start = self.zone.first_instant(local);
+                if start > until || last == Some(start) {
+                    continue;
+                }
+                last = Some(start);
+                match self.exception_at(start) {
+                    None => return Some(start),
+                    Some(exception) => local = local.min(beyond(exception.start)),
+                }
+            }
+        })
     }
 
-    fn is_excepted(&self, start: DateTime<Utc>) -> bool {
+    fn exception_at(&self, start: DateTime<Utc>) -> Option<&Range<DateTime<Utc>>> {
         self.except
             .iter()
-            .any(|exception| exception.contains(&start))
+            .find(|exception| exception.contains(&start))
     }
 }
 

@@ -209,3 +209,28 @@ const LOCAL_TIMES: &[LocalTime] = &[
         "2026-09-06T04:00:00Z/2026-09-06T05:00:00Z",
     ),
 ];
+
+#[test]
+fn an_exception_for_ever_costs_no_walk_through_it() {
+    let schedule = json!({"recurring": {
+        "cron": "* * * * *", "timeZone": "Europe/Berlin", "duration": "1s",
+        "except": [{"start": "2000-01-01", "end": "2026-11-01"},
+                   {"start": "2026-12-20", "end": "2999-12-31"}],
+    }});
+    let window = parse(&manifest(&schedule)).unwrap();
+    let began = std::time::Instant::now();
+    let now = at("2027-06-01T00:00:00Z");
+    let last = window.schedule.last(now).map(written);
+    assert_eq!(
+        last.as_deref(),
+        Some("2026-12-19T22:59:00Z/2026-12-19T22:59:01Z")
+    );
+    let next = window.schedule.next(now).map(|next| next.start);
+    assert_eq!(next, Some(at("2999-12-30T23:00:00Z")));
+    assert_eq!(window.schedule.current(now), None);
+    assert!(
+        began.elapsed() < std::time::Duration::from_secs(2),
+        "{:?}",
+        began.elapsed()
+    );
+}
