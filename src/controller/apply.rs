@@ -154,8 +154,8 @@ async fn apply(client: &Client, namespace: &str, edit: &Edit) -> Result<(), Erro
             owners,
         } => borrow_and_patch(&ingresses(), TargetKind::Ingress, name, patch, owners).await,
         Edit::GiveUp { kind, name } => match kind {
-            TargetKind::Service => give_up(&services(), *kind, name).await,
-            TargetKind::Ingress => give_up(&ingresses(), *kind, name).await,
+            TargetKind::Service => give_up(&services(), *kind, name, &[]).await,
+            TargetKind::Ingress => give_up(&ingresses(), *kind, name, &[]).await,
             TargetKind::HTTPRoute => Ok(()),
         },
         Edit::CreateBridge(bridge) => create(&services(), bridge).await,
@@ -196,15 +196,26 @@ async fn borrow_and_patch<K: Object>(
     owners: &[ManagedFieldsEntry],
 ) -> Result<(), Error> {
     let patched = patch_object(api, name, patch).await?;
-    if let Err(error) = give_back(api, kind, name, patched.meta(), owners).await {
+    let given_back = match give_back(api, kind, name, patched.meta(), owners).await {
+        // A controller that follows the object may have written to it in between.
+        Err(Error::Stale(_)) => give_up(api, kind, name, owners).await,
+        result => result,
+    };
+    if let Err(error) = given_back {
         tracing::warn!(%kind, name, %error, "the ownership of its fields is not given back yet");
     }
     Ok(())
 }
 
-async fn give_up<K: Object>(api: &Api<K>, kind: TargetKind, name: &str) -> Result<(), Error> {
+/// Gives back what is still ours as the object is now; to nobody where `owners` are not known.
+async fn give_up<K: Object>(
+    api: &Api<K>,
+    kind: TargetKind,
+    name: &str,
+    owners: &[ManagedFieldsEntry],
+) -> Result<(), Error> {
     let object = within_patience(&action::<K>("read", name), api.get(name)).await?;
-    give_back(api, kind, name, object.meta(), &[]).await
+    give_back(api, kind, name, object.meta(), owners).await
 }
 
 async fn give_back<K: Object>(

@@ -75,9 +75,29 @@ pub fn give_back(
             None => entries.push(owner.clone()),
         }
     }
+    if entries.is_empty() {
+        entries.push(nothing_of_the_users());
+    }
     let mut patch = PatchBuilder::guarded(metadata);
     patch.replace(["metadata", "managedFields"], json!(entries));
     Some(patch.build())
+}
+
+/// An empty list would switch the tracking of fields off, and all of them would then belong to
+/// `before-first-apply` (`k8s.io/apimachinery/pkg/util/managedfields/internal`, `skipnonapplied.go`),
+/// with which the next apply would conflict.
+fn nothing_of_the_users() -> ManagedFieldsEntry {
+    let annotation = format!("f:{}", names::HOLD_ANNOTATION);
+    ManagedFieldsEntry {
+        api_version: Some("v1".to_owned()),
+        fields_type: Some("FieldsV1".to_owned()),
+        fields_v1: Some(FieldsV1(
+            json!({"f:metadata": {"f:annotations": {annotation: {}}}}),
+        )),
+        manager: Some(names::FIELD_MANAGER.to_owned()),
+        operation: Some("Update".to_owned()),
+        ..ManagedFieldsEntry::default()
+    }
 }
 
 fn is_ours(entry: &ManagedFieldsEntry) -> bool {
@@ -215,6 +235,15 @@ mod tests {
         assert_eq!(
             given_back(&[HELM_WITHOUT, OURS], &[]),
             service(&[HELM_WITHOUT, OURS_WITHOUT])
+        );
+    }
+
+    #[test]
+    fn the_tracking_of_fields_is_never_switched_off() {
+        let found = given_back(&[OURS_ALONE], &[]);
+        assert_eq!(
+            found.metadata.managed_fields.map(|entries| entries.len()),
+            Some(1)
         );
     }
 
