@@ -90,7 +90,7 @@ const OUR_SLICES: &str = "endpointslice.kubernetes.io/managed-by=entracte.dev";
 /// only where nothing leads to them any more.
 pub async fn run(args: Args) -> Result<(), Error> {
     let client = client(kube::Config::infer().await?)?;
-    let held = held(&client).await?;
+    let held = held(&client, is_borrowed).await?;
     if held.is_empty() {
         say("Nothing is held.");
     }
@@ -144,7 +144,12 @@ fn say(line: impl Display) {
 }
 
 /// Whatever bears our key, label or annotation, has slices of ours behind it, or leads to a bridge.
-async fn held(client: &Client) -> Result<BTreeSet<Held>, Error> {
+///
+/// What is only to be given back (`is_borrowed`) counts where it is asked for.
+async fn held(
+    client: &Client,
+    is_borrowed: impl Fn(TargetKind, &ObjectMeta) -> bool,
+) -> Result<BTreeSet<Held>, Error> {
     let bridges = bridges(client).await?;
     let slices = list::<EndpointSlice>(client, OUR_SLICES).await?;
     let behind = slices.iter().filter_map(|slice| {
@@ -246,8 +251,9 @@ async fn wait_for_apps(
         sleep(LOOK_AGAIN).await;
         let mut still = Vec::new();
         for (namespace, target) in waiting {
-            if let Outcome::Releasing { .. } =
-                release_once(client, &namespace, &target, wait).await?
+            // What could not be looked at may be looked at in a moment.
+            if let Ok(Outcome::Releasing { .. }) | Err(_) =
+                release_once(client, &namespace, &target, wait).await
             {
                 still.push((namespace, target));
             }
@@ -295,7 +301,7 @@ async fn bridges(client: &Client) -> Result<BTreeSet<(String, String)>, Error> {
 }
 
 async fn held_names(client: &Client) -> Result<String, Error> {
-    let names = held(client)
+    let names = held(client, |_, _| false)
         .await?
         .into_iter()
         .map(|(namespace, target)| format!("{} {namespace}/{}", target.kind, target.name));
