@@ -261,8 +261,14 @@ async fn reconcile(
     let observed = observe::observe(&context.caches, &namespace.name_any());
     let applied = targets::hold_and_release(&context, &observed, now).await;
     let prepared = prepare::prepare(&context, &observed, now).await;
-    report::report(&context, &observed, &applied, &prepared, Utc::now()).await;
-    Ok(next_look(&observed, &applied, &prepared, now))
+    // What was planned for an instant is what may be said of that instant.
+    let reported = report::report(&context, &observed, &applied, &prepared, now).await;
+    let next = next_look(&observed, &applied, &prepared, now);
+    Ok(if reported {
+        next
+    } else {
+        Action::requeue(RETRY)
+    })
 }
 
 /// When to look again, though nothing may have changed.

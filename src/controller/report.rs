@@ -22,14 +22,16 @@ use crate::api::status::MaintenanceWindowStatus;
 use crate::api::window::MaintenanceWindow;
 use crate::schedule::TargetRef;
 
-/// Writes the status of every window of the namespace that has something new to say.
+/// Writes the status of every window of the namespace that has something new to say. False where
+/// that failed, and has to be tried again.
 pub(super) async fn report(
     context: &Context,
     observed: &Observed,
     applied: &BTreeMap<TargetRef, Applied>,
     prepared: &Prepared,
     now: DateTime<Utc>,
-) {
+) -> bool {
+    let mut all_written = true;
     for manifest in &observed.manifests {
         let before = manifest.status();
         let status = status_of(observed, manifest, applied, prepared, &before, now);
@@ -49,9 +51,11 @@ pub(super) async fn report(
             Err(error) => {
                 let name = manifest.metadata().name.as_deref().unwrap_or_default();
                 tracing::warn!(namespace = observed.namespace, name, %error, "a status is not written");
+                all_written = false;
             }
         }
     }
+    all_written
 }
 
 fn status_of(

@@ -64,6 +64,13 @@ impl Setbacks {
         setbacks.insert(key, setback);
     }
 
+    /// Forgets the setbacks of a namespace but for those targets: one that nothing covers any more
+    /// begins anew.
+    pub(super) fn keep(&self, namespace: &str, is_kept: impl Fn(&TargetRef) -> bool) {
+        let mut setbacks = self.lock();
+        setbacks.retain(|(other, target), _| other != namespace || is_kept(target));
+    }
+
     /// A target is as it should be.
     pub(super) fn over(&self, namespace: &str, target: &TargetRef) {
         self.lock().remove(&(namespace.to_owned(), target.clone()));
@@ -106,7 +113,9 @@ mod tests {
             None,
             "it is another target"
         );
-        setbacks.over("shop", &target);
+        setbacks.keep("blog", |_| false);
+        assert!(setbacks.of("shop", &target, at(0)).is_some());
+        setbacks.keep("shop", |_| false);
         assert_eq!(setbacks.of("shop", &target, at(0)), None);
     }
 }

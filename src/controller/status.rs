@@ -207,6 +207,10 @@ fn state(target: &TargetRef, active: bool, facts: Facts<'_>) -> (TargetState, Op
                 ),
             )),
         ),
+        // Another window wants it held, and has not got so far.
+        Ok(Outcome::Waiting(_)) | Err(_) if !active && applied.is_covered => {
+            (TargetState::Serving, None)
+        }
         Ok(Outcome::Waiting(reason)) => (unfinished, Some(reason.clone())),
         Ok(Outcome::Refused(reason)) => (TargetState::Refused, Some(reason.clone())),
         Err(error) => (unfinished, Some(error.reason())),

@@ -104,6 +104,15 @@ impl Snapshot {
         }
     }
 
+    /// Whether the target answers from the backend already, whatever its marks say.
+    pub(crate) fn is_held(&self) -> bool {
+        match self {
+            Self::Missing => false,
+            Self::Service { service, .. } => service::bears_key(service),
+            Self::Ingress { ingress, bridges } => ingress::leads_to_any(ingress, bridges),
+        }
+    }
+
     /// The edits that take the target to `desired`. Pure.
     pub(crate) fn plan(&self, desired: Desired<'_>, linger: TimeDelta, now: DateTime<Utc>) -> Plan {
         match self {
@@ -147,6 +156,8 @@ pub(crate) struct Applied {
     pub(crate) again: Option<DateTime<Utc>>,
     /// Why the target could not be held, where it is not to be held now.
     pub(crate) unfit: Option<Reason>,
+    /// Whether it is to be held now, by whichever window.
+    pub(crate) is_covered: bool,
 }
 
 /// Plans and applies, and reads again and plans anew where somebody else was faster.
@@ -159,6 +170,7 @@ pub(crate) async fn converge(
     linger: TimeDelta,
     now: DateTime<Utc>,
 ) -> Applied {
+    let is_covered = desired != Desired::Released;
     let mut snapshot = snapshot;
     let mut plan = snapshot.plan(desired, linger, now);
     let mut tries = 1;
@@ -179,21 +191,22 @@ pub(crate) async fn converge(
                     result: Ok(plan.outcome),
                     again: plan.again,
                     unfit: plan.unfit,
+                    is_covered,
                 };
             }
             Err(error) if tries < error.tries() => error,
             Err(error) => {
-                if error.is_refusal() && desired != Desired::Released {
+                if error.is_refusal() && is_covered && !snapshot.is_held() {
                     withdraw(client, namespace, &snapshot).await;
                 }
-                return not_applied(target, error);
+                return not_applied(target, error, is_covered);
             }
         };
         tracing::debug!(namespace, kind = %target.kind, name = target.name, %failed, "planning anew");
         tries += 1;
         snapshot = match Snapshot::live(client, namespace, &target).await {
             Ok(snapshot) => snapshot,
-            Err(error) => return not_applied(target, error),
+            Err(error) => return not_applied(target, error, is_covered),
         };
         plan = snapshot.plan(desired, linger, Utc::now());
     }
@@ -205,9 +218,6 @@ async fn withdraw(client: &Client, namespace: &str, snapshot: &Snapshot) {
     let Snapshot::Service { service, .. } = snapshot else {
         return;
     };
-    if service::is_marked(service) {
-        return;
-    }
     let name = service.name_any();
     if let Err(error) = delete_our_slices(client, namespace, &name).await {
         tracing::warn!(namespace, name, %error, "slices of a hold that was refused stay");
@@ -236,13 +246,14 @@ pub(crate) async fn delete_our_slices(
     apply_all(client, namespace, &edits).await
 }
 
-fn not_applied(target: TargetRef, error: Error) -> Applied {
+fn not_applied(target: TargetRef, error: Error, is_covered: bool) -> Applied {
     Applied {
         target,
         result: Err(error),
         written: None,
         again: None,
         unfit: None,
+        is_covered,
     }
 }
 

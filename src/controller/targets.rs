@@ -34,6 +34,11 @@ pub(super) async fn hold_and_release(
             (target, coverage)
         })
         .collect();
+    context.setbacks.keep(&observed.namespace, |target| {
+        covered
+            .iter()
+            .any(|(other, coverage)| other == target && coverage.is_some())
+    });
     let answerers = answerers(context, observed, &covered, now);
     let flips: Vec<_> = covered
         .iter()
@@ -73,19 +78,21 @@ async fn converge_unless_refused(
         ..
     } = context;
     let namespace = &observed.namespace;
+    let may_pause = desired != Desired::Released && !snapshot.is_held();
     let setback = setbacks.of(namespace, &target, now);
-    if let Some(setback) = setback.filter(|_| desired != Desired::Released) {
+    if let Some(setback) = setback.filter(|_| may_pause) {
         return Applied {
             target,
             result: Ok(Outcome::Waiting(setback.reason)),
             written: None,
             again: Some(setback.until),
             unfit: None,
+            is_covered: true,
         };
     }
     let applied = converge(client, namespace, target, snapshot, desired, *linger, now).await;
     match &applied.result {
-        Err(error) if error.is_refusal() => {
+        Err(error) if may_pause && error.is_refusal() => {
             setbacks.refused(namespace, &applied.target, error.reason(), Utc::now());
         }
         Err(_) => {}

@@ -68,13 +68,18 @@ pub fn plan(
     giving_up(TargetKind::Service, &observed.service.metadata, plan)
 }
 
+/// Whether the selector of `service` bears the hold key, so that it matches no pod.
+pub fn bears_key(service: &Service) -> bool {
+    selector(service).is_some_and(|selector| selector.contains_key(names::HOLD_KEY))
+}
+
 /// Whether `service` bears anything of ours that a release has to take away.
 pub fn is_marked(service: &Service) -> bool {
     let metadata = &service.metadata;
     let bears = |map: Option<&std::collections::BTreeMap<String, String>>, key| {
         map.is_some_and(|map| map.contains_key(key))
     };
-    bears(selector(service), names::HOLD_KEY)
+    bears_key(service)
         || bears(metadata.labels.as_ref(), names::HELD_LABEL)
         || bears(metadata.annotations.as_ref(), names::HOLD_ANNOTATION)
 }
