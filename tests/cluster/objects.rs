@@ -6,6 +6,7 @@ use std::time::Duration;
 use entracte::api::MaintenanceWindow;
 use entracte::api::conditions::{self, ConditionType};
 use entracte::api::status::MaintenanceWindowStatus;
+use entracte_testbed::cluster::gateway_resource;
 use entracte_testbed::target::Kind;
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -28,6 +29,7 @@ pub(crate) fn api(bench: &Bench, kind: Kind, namespace: &str) -> Api<DynamicObje
     let resource = match kind {
         Kind::Service => ApiResource::erase::<Service>(&()),
         Kind::Ingress => ApiResource::erase::<Ingress>(&()),
+        Kind::HttpRoute => gateway_resource("HTTPRoute"),
     };
     Api::namespaced_with(bench.client(), namespace, &resource)
 }
@@ -47,6 +49,10 @@ pub(crate) async fn without_bookkeeping(
     object.metadata.resource_version = None;
     object.metadata.generation = None;
     object.metadata.managed_fields = None;
+    if kind == Kind::HttpRoute {
+        // The Gateway's controller writes the generation into it.
+        object.data["status"].take();
+    }
     Ok(serde_json::to_string_pretty(&object)?)
 }
 

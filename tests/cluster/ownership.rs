@@ -87,6 +87,15 @@ impl<'b> Chart<'b> {
                     "backend": {"service": {"name": leads_to, "port": {"number": 80}}},
                 }]}}]},
             }),
+            Kind::HttpRoute => json!({
+                "apiVersion": "gateway.networking.k8s.io/v1",
+                "kind": "HTTPRoute",
+                "metadata": {"name": APP},
+                "spec": {
+                    "hostnames": ["web.test"],
+                    "rules": [{"backendRefs": [{"name": leads_to, "port": 80}]}],
+                },
+            }),
         };
         let objects = api(self.bench, self.kind, &self.namespace);
         objects
@@ -107,6 +116,7 @@ impl<'b> Chart<'b> {
         let name = match self.kind {
             Kind::Service => &spec["selector"]["app"],
             Kind::Ingress => &spec["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"],
+            Kind::HttpRoute => &spec["rules"][0]["backendRefs"][0]["name"],
         };
         Ok(name.as_str().unwrap_or_default().to_owned())
     }
@@ -131,7 +141,9 @@ impl<'b> Chart<'b> {
             let spec = self.spec().await?;
             let is_held = match self.kind {
                 Kind::Service => spec["selector"]["entracte.dev/hold"].is_string(),
-                Kind::Ingress => self.leads_to().await? == format!("entracte-{WINDOW}"),
+                Kind::Ingress | Kind::HttpRoute => {
+                    self.leads_to().await? == format!("entracte-{WINDOW}")
+                }
             };
             Ok((is_held && self.owner_of_leaf().await?.as_deref() == Some("helm")).then_some(()))
         })
@@ -141,7 +153,7 @@ impl<'b> Chart<'b> {
     async fn owner_of_leaf(&self) -> Result<Option<String>> {
         let leaf = match self.kind {
             Kind::Service => "f:selector",
-            Kind::Ingress => "f:rules",
+            Kind::Ingress | Kind::HttpRoute => "f:rules",
         };
         let fields = self.managed_fields().await?;
         let mut entries = fields.as_array().into_iter().flatten();

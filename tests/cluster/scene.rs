@@ -5,8 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
 use entracte::api::MaintenanceWindow;
 use entracte::api::conditions::ConditionType;
-use entracte_testbed::app::App;
-use entracte_testbed::cluster::TRAEFIK;
+use entracte_testbed::app::{App, Routes};
 use entracte_testbed::load::{Load, Options};
 use entracte_testbed::network;
 use entracte_testbed::target::{Kind, Target};
@@ -19,7 +18,7 @@ use crate::Result;
 use crate::bench::Bench;
 use crate::objects::{eventually, is, merge, status, windows, without_bookkeeping};
 
-/// The name of the app, its Service and its Ingress.
+/// The name of the app, its Service, its Ingress and its HTTPRoute.
 pub(crate) const APP: &str = "web";
 
 /// The name of the window, where there is one.
@@ -43,10 +42,15 @@ pub(crate) struct Scene<'b> {
 }
 
 impl<'b> Scene<'b> {
-    /// An app with two pods.
+    /// An app with two pods, and an Ingress of Traefik's.
     pub(crate) async fn set(bench: &'b Bench, prefix: &str) -> Result<Self> {
+        Self::set_behind(bench, prefix, Routes::default()).await
+    }
+
+    /// An app with two pods behind these proxies.
+    pub(crate) async fn set_behind(bench: &'b Bench, prefix: &str, routes: Routes) -> Result<Self> {
         let namespace = bench.cluster.namespace(prefix).await?;
-        let app = App::create(&bench.cluster, &namespace, APP, 2).await?;
+        let app = App::create_behind(&bench.cluster, &namespace, APP, 2, routes).await?;
         let scene = Self {
             bench,
             namespace,
@@ -56,7 +60,7 @@ impl<'b> Scene<'b> {
         Ok(scene)
     }
 
-    /// Traefik writes it into the status a while after it serves the Ingress.
+    /// Its proxy writes it into the status a while after it serves the Ingress.
     async fn ingress_has_its_address(&self) -> Result {
         let api = crate::objects::api(self.bench, Kind::Ingress, &self.namespace);
         eventually("the Ingress has an address", async || {
@@ -75,17 +79,16 @@ impl<'b> Scene<'b> {
         }
     }
 
-    /// The Service or the Ingress of the app, without what changes with any write to it.
+    /// The object of the app that is of this kind, without what changes with any write to it.
     pub(crate) async fn object(&self, kind: Kind) -> Result<String> {
         without_bookkeeping(self.bench, kind, &self.namespace, APP).await
     }
 
-    /// Clients that keep asking for the app, each time over a new connection.
+    /// Clients that keep asking for the app, each time over a new connection, on the way that an
+    /// object of this kind makes: through the proxy of the Ingress or HTTPRoute, or straight to the
+    /// ClusterIP.
     pub(crate) async fn clients(&self, kind: Kind) -> Result<Load> {
-        let address = match kind {
-            Kind::Ingress => TRAEFIK,
-            Kind::Service => self.app.service_address(),
-        };
+        let address = self.app.address(kind)?;
         let sources = sources().await?;
         Ok(Load::start(Options {
             sources,

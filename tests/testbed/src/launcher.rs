@@ -126,8 +126,8 @@ impl Launcher {
         };
 
         let folder = OwnedRunFolder::create()?;
-        for (name, program) in plan.programs() {
-            folder.link(name, &program)?;
+        for (name, file) in plan.files() {
+            folder.link(name, &file)?;
         }
         if let Some(operator) = operator {
             folder.link(binary::NAME, &operator)?;

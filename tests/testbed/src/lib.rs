@@ -11,6 +11,8 @@
 //!             │ etcd ◄─ kube-apiserver ◄─┬─ kube-controller-manager                     │
 //!             │                          ├─ kube-proxy ── nftables: ClusterIPs          │
 //!             │                          ├─ Traefik ── 10.0.0.1:8000: Ingresses         │
+//!             │                          ├─ on demand: Contour ─► Envoy, and a second   │
+//!             │                          │  of each proxy for the Gateway API           │
 //!             │                          └─ operator: controller, backend pods          │
 //!             │ app pods: a process on 10.244.x.y:8080 and a Pod object each            │
 //!             └─────────────────────────────────────────────────────────────────────────┘
@@ -29,9 +31,9 @@
 //! | [`run_folder`] | the temporary folder of one run |
 //! | [`network`] | addresses on the loopback device |
 //! | [`process`] | a process with a log, which is ready or says why not |
-//! | [`cluster`] | the control plane, kube-proxy and Traefik |
+//! | [`cluster`] | the control plane, kube-proxy, and the proxies: Traefik, Contour with Envoy |
 //! | [`pod`] | the Pod object of a process |
-//! | [`app`] | an app under test: pods, Service, Ingress |
+//! | [`app`] | an app under test: pods, Service, Ingress, HTTPRoute |
 //! | [`operator`] | the operator under test, under the RBAC of `deploy/` |
 //! | [`request`] | one HTTP request |
 //! | [`load`] | clients that keep asking, and judge every answer |

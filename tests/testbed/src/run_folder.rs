@@ -3,7 +3,7 @@
 //! ```text
 //! /tmp/entracte-testbed-4711/
 //!   owner     locked by the supervisor for as long as it lives
-//!   bin/      links to the programs: kube-apiserver, kubectl, …, entracte
+//!   bin/      links to the programs: kube-apiserver, kubectl, …, entracte; and to definitions
 //!   logs/     one file for each process
 //!   data/     certificates, tokens, kubeconfigs, etcd
 //! ```

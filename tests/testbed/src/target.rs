@@ -16,10 +16,12 @@ const HELD_LABEL: &str = "/metadata/labels/entracte.dev~1held";
 /// A kind of target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Asked for through Traefik.
+    /// Asked for through the proxy of its class.
     Ingress,
     /// Asked for through its ClusterIP.
     Service,
+    /// Asked for through its Gateway.
+    HttpRoute,
 }
 
 impl Kind {
@@ -28,6 +30,7 @@ impl Kind {
         match self {
             Self::Ingress => "Ingress",
             Self::Service => "Service",
+            Self::HttpRoute => "HTTPRoute",
         }
     }
 
@@ -36,6 +39,7 @@ impl Kind {
         match self {
             Self::Ingress => "ingresses",
             Self::Service => "services",
+            Self::HttpRoute => "httproutes",
         }
     }
 }

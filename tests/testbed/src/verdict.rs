@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Proxies learn late: Traefik reads at most every 2 s, kube-proxy writes at most every second,
-/// and a released Service has both kinds of endpoints until its own are seen to be ready. An old
+/// Contour within half a second, and a released Service has both kinds of endpoints until its own are seen to be ready. An old
 /// answer that comes later than this is wrong.
 pub const SETTLES_WITHIN: TimeDelta = TimeDelta::seconds(5);
 

@@ -8,10 +8,11 @@ use std::{
 };
 
 use entracte_testbed::{
-    app::{Answer, App},
-    cluster::{Cluster, TRAEFIK},
+    app::{APP_HEADER, Answer, App, Routes},
+    cluster::{Cluster, Proxy, TRAEFIK},
     request,
     run_folder::RunFolder,
+    target::Kind,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::Runtime;
@@ -83,6 +84,12 @@ fn tests(bench: Option<&Bench>) -> Vec<Trial> {
         test("an_app_answers_through_service_and_ingress", |bench| {
             bench.runtime.block_on(an_app_answers(&bench.cluster))
         }),
+        test("each_proxy_serves_its_own_ingresses_and_routes", |bench| {
+            bench.runtime.block_on(each_proxy_serves(&bench.cluster))
+        }),
+        test("the_gateway_api_goes_and_comes_back", |bench| {
+            bench.runtime.block_on(gateway_api_goes(&bench.cluster))
+        }),
         test("a_pod_that_is_not_ready_gets_no_requests", |bench| {
             bench
                 .runtime
@@ -113,6 +120,47 @@ async fn an_app_answers(cluster: &Cluster) -> TestResult {
         assert_eq!(answer.headers()["x-app"], "web");
         assert_eq!(answer.body(), "changed");
     }
+    Ok(())
+}
+
+async fn each_proxy_serves(cluster: &Cluster) -> TestResult {
+    let behind = async |proxy| {
+        let routes = Routes {
+            ingress: proxy,
+            http_route: Some(proxy),
+        };
+        let namespace = cluster.namespace("proxies").await?;
+        App::create_behind(cluster, &namespace, proxy.name(), 1, routes).await
+    };
+    // Each has been reached on every way when it is returned.
+    let traefik = behind(Proxy::Traefik).await?;
+    let contour = behind(Proxy::Contour).await?;
+    for kind in [Kind::Ingress, Kind::HttpRoute] {
+        for (proxy, host) in [(&contour, traefik.host()), (&traefik, contour.host())] {
+            let answer = request::get(proxy.address(kind)?, &host, "/").await?;
+            assert_eq!(answer.status(), 404, "{host}");
+        }
+    }
+    Ok(())
+}
+
+async fn gateway_api_goes(cluster: &Cluster) -> TestResult {
+    let routes = Routes {
+        ingress: Proxy::Contour,
+        http_route: Some(Proxy::Contour),
+    };
+    let namespace = cluster.namespace("gateway-api").await?;
+    let before = App::create_behind(cluster, &namespace, "before", 1, routes).await?;
+    cluster.remove_gateway_api().await?;
+    let routes_of = ["get", "httproutes", "--all-namespaces"];
+    assert!(!cluster.kubectl(routes_of).await?.status.success());
+    let answer = request::get(before.address(Kind::Ingress)?, &before.host(), "/").await?;
+    assert!(answer.headers().contains_key(APP_HEADER));
+
+    cluster.install_gateway_api().await?;
+    let after = App::create_behind(cluster, &namespace, "after", 1, routes).await?;
+    let answer = request::get(after.address(Kind::HttpRoute)?, &after.host(), "/").await?;
+    assert!(answer.headers().contains_key(APP_HEADER));
     Ok(())
 }
 

@@ -1,5 +1,6 @@
-//! An app under test: pods, a Service and an Ingress.
+//! An app under test: pods, a Service, an Ingress, and an HTTPRoute if one is asked for.
 
+mod objects;
 mod pod;
 pub(crate) mod server;
 
@@ -10,17 +11,15 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::api::{core::v1::Service, networking::v1::Ingress};
-use kube::{Api, api::PostParams};
-use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 pub use pod::AppPod;
 pub use server::{APP_HEADER, Answer, PORT};
 
 use crate::{
-    cluster::{self, Cluster, ClusterError, INGRESS_CLASS},
+    cluster::{Cluster, ClusterError, Proxy},
     request,
+    target::Kind,
 };
 
 /// The port of the Service.
@@ -29,6 +28,15 @@ pub const SERVICE_PORT: u16 = 80;
 const LIMIT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(50);
 
+/// The proxies that lead to an app.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Routes {
+    /// The class of its Ingress; Traefik's unless it is said.
+    pub ingress: Proxy,
+    /// The Gateway of its HTTPRoute, if it has one.
+    pub http_route: Option<Proxy>,
+}
+
 /// An app whose pods are processes of ours.
 #[derive(Debug)]
 pub struct App {
@@ -36,6 +44,10 @@ pub struct App {
     namespace: String,
     name: String,
     cluster_ip: IpAddr,
+    /// Where to ask for the host of its Ingress.
+    ingress: SocketAddr,
+    /// Where to ask for the hostname of its HTTPRoute.
+    http_route: Option<SocketAddr>,
     pods: Vec<AppPod>,
     started: usize,
 }
@@ -71,6 +83,9 @@ pub enum AppError {
     /// The Service got no ClusterIP.
     #[error("the Service {0} got no ClusterIP")]
     NoClusterIp(String),
+    /// The app was made without an HTTPRoute.
+    #[error("the app {0} has no HTTPRoute: name a Gateway when it is created")]
+    NoHttpRoute(String),
     /// Nobody, or somebody else, answers for the app.
     #[error("the app {app} was not reached through {path} within {LIMIT:?}: {answer}")]
     Unreachable {
@@ -84,33 +99,62 @@ pub enum AppError {
 }
 
 impl App {
-    /// Creates an app with that many pods, a Service (port 80, called `http`) and an Ingress
-    /// (host [`App::host`]) of the same name, and waits until it answers through both.
+    /// Creates an app with that many pods, a Service (port 80, called `http`) and an Ingress of
+    /// Traefik's (host [`App::host`]) of the same name, and waits until it answers through both.
     pub async fn create(
         cluster: &Cluster,
         namespace: &str,
         name: &str,
         pods: usize,
     ) -> Result<Self, AppError> {
-        let cluster_ip = create_service(cluster, namespace, name).await?;
+        Self::create_behind(cluster, namespace, name, pods, Routes::default()).await
+    }
+
+    /// As [`App::create`], with an Ingress, and perhaps an HTTPRoute, for the given proxies, which
+    /// are started if they are not there.
+    pub async fn create_behind(
+        cluster: &Cluster,
+        namespace: &str,
+        name: &str,
+        pods: usize,
+        routes: Routes,
+    ) -> Result<Self, AppError> {
+        let http_route = match routes.http_route {
+            Some(proxy) => Some(cluster.gateway(proxy).await?),
+            None => None,
+        };
         let mut app = Self {
             cluster: cluster.clone(),
             namespace: namespace.to_owned(),
             name: name.to_owned(),
-            cluster_ip,
+            cluster_ip: objects::create_service(cluster, namespace, name).await?,
+            ingress: cluster.ingress(routes.ingress).await?,
+            http_route,
             pods: Vec::new(),
             started: 0,
         };
-        create_ingress(&app).await?;
+        objects::create_ingress(&app, routes.ingress).await?;
+        if let Some(proxy) = routes.http_route {
+            objects::create_http_route(&app, proxy).await?;
+        }
         for _ in 0..pods {
             app.add_pod().await?;
         }
         if pods > 0 {
-            app.reachable("its ClusterIP", app.service_address())
-                .await?;
-            app.reachable("its Ingress", cluster::TRAEFIK).await?;
+            app.answers().await?;
         }
         Ok(app)
+    }
+
+    /// Waits until it answers on every way that leads to it.
+    async fn answers(&self) -> Result<(), AppError> {
+        self.reachable("its ClusterIP", self.service_address())
+            .await?;
+        self.reachable("its Ingress", self.ingress).await?;
+        match self.http_route {
+            Some(address) => self.reachable("its HTTPRoute", address).await,
+            None => Ok(()),
+        }
     }
 
     /// The app's namespace.
@@ -118,12 +162,12 @@ impl App {
         &self.namespace
     }
 
-    /// The name of the app, its Service and its Ingress.
+    /// The name of the app, its Service, its Ingress and its HTTPRoute.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The host of the Ingress: `name.namespace.test`. Ask [`cluster::TRAEFIK`] for it.
+    /// The host of the Ingress and of the HTTPRoute: `name.namespace.test`.
     pub fn host(&self) -> String {
         format!("{}.{}.test", self.name, self.namespace)
     }
@@ -131,6 +175,17 @@ impl App {
     /// ClusterIP and port of the Service.
     pub fn service_address(&self) -> SocketAddr {
         SocketAddr::new(self.cluster_ip, SERVICE_PORT)
+    }
+
+    /// Where to ask for [`App::host`] so that a target of this kind is on the way.
+    pub fn address(&self, kind: Kind) -> Result<SocketAddr, AppError> {
+        match kind {
+            Kind::Service => Ok(self.service_address()),
+            Kind::Ingress => Ok(self.ingress),
+            Kind::HttpRoute => self
+                .http_route
+                .ok_or_else(|| AppError::NoHttpRoute(self.name.clone())),
+        }
     }
 
     /// The pods that the app has now.
@@ -222,43 +277,4 @@ fn is_of_app<B>(answer: &http::Response<B>, app: &str) -> bool {
         .headers()
         .get(APP_HEADER)
         .is_some_and(|value| value == app)
-}
-
-async fn create_service(
-    cluster: &Cluster,
-    namespace: &str,
-    name: &str,
-) -> Result<IpAddr, AppError> {
-    let api: Api<Service> = Api::namespaced(cluster.client().clone(), namespace);
-    let service = serde_json::from_value(json!({
-        "metadata": {"name": name, "labels": {"app": name}},
-        "spec": {
-            "selector": {"app": name},
-            "ports": [{"name": "http", "port": SERVICE_PORT, "targetPort": PORT}],
-        },
-    }));
-    let service = service.map_err(kube::Error::SerdeError)?;
-    let created = api.create(&PostParams::default(), &service).await?;
-    let address = created.spec.and_then(|spec| spec.cluster_ip);
-    address
-        .and_then(|address| address.parse().ok())
-        .ok_or_else(|| AppError::NoClusterIp(name.to_owned()))
-}
-
-async fn create_ingress(app: &App) -> Result<(), AppError> {
-    let api: Api<Ingress> = Api::namespaced(app.cluster.client().clone(), &app.namespace);
-    let backend = json!({"service": {"name": app.name, "port": {"name": "http"}}});
-    let ingress = serde_json::from_value(json!({
-        "metadata": {"name": app.name, "labels": {"app": app.name}},
-        "spec": {
-            "ingressClassName": INGRESS_CLASS,
-            "rules": [{
-                "host": app.host(),
-                "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]},
-            }],
-        },
-    }));
-    let ingress = ingress.map_err(kube::Error::SerdeError)?;
-    api.create(&PostParams::default(), &ingress).await?;
-    Ok(())
 }

@@ -11,7 +11,7 @@ use std::{
 use clap::Parser;
 use entracte_testbed::{
     Launcher,
-    cluster::{Cluster, ClusterError, TRAEFIK},
+    cluster::{Cluster, ClusterError, GATEWAYS, Proxy, TRAEFIK},
     operator::{Operator, OperatorError, Options},
     run_folder::RunFolder,
 };
@@ -25,6 +25,11 @@ struct Arguments {
     /// Start the cluster alone
     #[arg(long)]
     without_operator: bool,
+
+    /// Start Contour with Envoy too, for Ingresses of the class `contour`, and a Gateway for each
+    /// proxy
+    #[arg(long)]
+    with_all_proxies: bool,
 
     /// What to run; without it a shell is opened
     #[arg(trailing_var_arg = true, value_name = "COMMAND")]
@@ -95,11 +100,27 @@ async fn start(
     run: &RunFolder,
 ) -> Result<(Cluster, Option<Operator>), Error> {
     let cluster = Cluster::start(run).await?;
+    if arguments.with_all_proxies {
+        start_proxies(&cluster).await?;
+    }
     if arguments.without_operator {
         return Ok((cluster, None));
     }
     let operator = Operator::start(&cluster, Options::shipped(&cluster)).await?;
     Ok((cluster, Some(operator)))
+}
+
+/// Starts what is not there from the start, and says where each answers.
+async fn start_proxies(cluster: &Cluster) -> Result<(), ClusterError> {
+    for proxy in [Proxy::Traefik, Proxy::Contour] {
+        let ingresses = cluster.ingress(proxy).await?;
+        let routes = cluster.gateway(proxy).await?;
+        eprintln!(
+            "{proxy}: Ingresses of its class at http://{ingresses}, HTTPRoutes of the Gateway \
+             {GATEWAYS}/{proxy} at http://{routes}"
+        );
+    }
+    Ok(())
 }
 
 fn command(arguments: &Arguments, cluster: &Cluster) -> Command {

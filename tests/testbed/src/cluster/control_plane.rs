@@ -1,35 +1,30 @@
 //! The programs of a cluster: how each is called, and when it is ready.
 
-use std::{fs, net::SocketAddr, path::Path, time::Duration};
+use std::{fs, net::SocketAddr, path::Path};
 
-use k8s_openapi::api::{
-    core::v1::{Node, ServiceAccount},
-    networking::v1::IngressClass,
-};
+use k8s_openapi::api::core::v1::{Node, ServiceAccount};
 use kube::{
     Api, Client, Config,
     api::{Patch, PatchParams, PostParams},
     config::{KubeConfigOptions, Kubeconfig},
 };
 use serde_json::{Value, json};
-use tokio::{net::TcpStream, process::Command, try_join};
+use tokio::{process::Command, try_join};
 
-use super::{API_SERVER, ClusterError, Credentials, INGRESS_CLASS, NODE_NAME};
+use super::{
+    API_SERVER, ClusterError, Credentials, NODE_NAME,
+    start::{LIMIT, answers_ok, connects, flag, object},
+    traefik,
+};
 use crate::{
     network::{API_SERVICE, NODE, PODS, SERVICES},
     process::Process,
-    programs::{ETCD, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, KUBE_PROXY, TRAEFIK},
-    request,
+    programs::{ETCD, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, KUBE_PROXY},
     run_folder::RunFolder,
 };
 
-/// A busy machine is slow; a program that will never be ready usually ends by itself.
-const LIMIT: Duration = Duration::from_secs(60);
-
 const ETCD_CLIENTS: &str = "127.0.0.1:2379";
 const ETCD_PEERS: &str = "127.0.0.1:2380";
-/// Where Traefik answers `/ping`, away from the port of the Ingresses.
-const TRAEFIK_PING: &str = "10.0.0.1:8082";
 
 /// Starts everything: etcd, then the API server, then all that need it, at once.
 pub(super) async fn start(
@@ -41,7 +36,7 @@ pub(super) async fn start(
     let (controllers, proxy, traefik) = try_join!(
         start_controller_manager(run, credentials, &client),
         start_node(run, credentials, &client),
-        start_traefik(run, credentials, &client),
+        traefik::start_for_ingresses(run, credentials, &client),
     )?;
     Ok((client, vec![etcd, api_server, controllers, proxy, traefik]))
 }
@@ -198,57 +193,4 @@ fn kube_proxy_config(kubeconfig: &Path) -> Value {
             "tcpCloseWaitTimeout": "0s",
         },
     })
-}
-
-async fn start_traefik(
-    run: &RunFolder,
-    credentials: &Credentials,
-    client: &Client,
-) -> Result<Process, ClusterError> {
-    let classes: Api<IngressClass> = Api::all(client.clone());
-    let class = object(json!({
-        "metadata": {"name": INGRESS_CLASS},
-        "spec": {"controller": "traefik.io/ingress-controller"},
-    }))?;
-    classes.create(&PostParams::default(), &class).await?;
-    let mut command = Command::new(run.program(TRAEFIK));
-    command
-        .env("KUBECONFIG", credentials.admin_kubeconfig())
-        .arg(flag("entrypoints.web.address", super::TRAEFIK))
-        .arg(flag("entrypoints.traefik.address", TRAEFIK_PING))
-        .arg("--ping=true")
-        .arg("--providers.kubernetesingress=true")
-        .arg(flag("providers.kubernetesingress.ingressendpoint.ip", NODE))
-        .arg("--global.checknewversion=false")
-        .arg("--global.sendanonymoususage=false");
-    let mut traefik = Process::start("traefik", command, &run.logs())?;
-    traefik
-        .ready(LIMIT, async || answers_ok(TRAEFIK_PING, "/ping").await)
-        .await?;
-    Ok(traefik)
-}
-
-fn flag(name: &str, value: impl std::fmt::Display) -> String {
-    format!("--{name}={value}")
-}
-
-fn object<K: serde::de::DeserializeOwned>(value: Value) -> Result<K, kube::Error> {
-    serde_json::from_value(value).map_err(kube::Error::SerdeError)
-}
-
-async fn connects(address: SocketAddr) -> bool {
-    let limit = Duration::from_secs(1);
-    matches!(
-        tokio::time::timeout(limit, TcpStream::connect(address)).await,
-        Ok(Ok(_))
-    )
-}
-
-async fn answers_ok(address: &str, path: &str) -> bool {
-    let Ok(socket) = address.parse() else {
-        return false;
-    };
-    request::get(socket, address, path)
-        .await
-        .is_ok_and(|answer| answer.status().is_success())
 }

@@ -1,7 +1,13 @@
-//! The cluster: etcd, the control plane, kube-proxy, Traefik and one node.
+//! The cluster: etcd, the control plane, kube-proxy, one node, and proxies: Traefik for Ingresses
+//! from the start, the others when they are asked for.
 
+mod contour;
 mod control_plane;
 mod credentials;
+mod gateway_api;
+mod proxies;
+mod start;
+mod traefik;
 
 use std::{
     ffi::OsStr,
@@ -26,6 +32,8 @@ use tokio::{
 };
 
 pub use credentials::{CredentialsError, User};
+pub use gateway_api::{GATEWAYS, gateway_resource};
+pub use proxies::Proxy;
 
 use crate::{
     network::{self, NetworkError},
@@ -34,12 +42,10 @@ use crate::{
     run_folder::RunFolder,
 };
 use credentials::Credentials;
+use gateway_api::GatewayApi;
 
 /// The name of the only node.
 pub const NODE_NAME: &str = "node1";
-
-/// The name of Traefik's IngressClass.
-pub const INGRESS_CLASS: &str = "traefik";
 
 /// Where the API server listens.
 pub const API_SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(network::NODE), 6443);
@@ -65,6 +71,9 @@ struct Shared {
     pods: AtomicU16,
     namespaces: AtomicU32,
     installed: OnceCell<()>,
+    contour_crds: OnceCell<()>,
+    contour_for_ingresses: OnceCell<()>,
+    gateway_api: Mutex<GatewayApi>,
 }
 
 impl fmt::Debug for Cluster {
@@ -94,6 +103,14 @@ pub enum ClusterError {
     /// `kubectl` could not be run.
     #[error("cannot run kubectl: {0}")]
     Kubectl(io::Error),
+    /// A command that prepares something failed.
+    #[error("`{command}` failed: {message}")]
+    Command {
+        /// The program and its arguments.
+        command: String,
+        /// What it wrote to standard error.
+        message: String,
+    },
     /// A file of the run could not be written.
     #[error("cannot write {path}: {source}")]
     Write {
@@ -118,6 +135,9 @@ impl Cluster {
             pods: AtomicU16::new(FIRST_POD),
             namespaces: AtomicU32::new(1),
             installed: OnceCell::new(),
+            contour_crds: OnceCell::new(),
+            contour_for_ingresses: OnceCell::new(),
+            gateway_api: Mutex::default(),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -187,6 +207,12 @@ impl Cluster {
             .map_err(ClusterError::Kubectl)
     }
 
+    /// Runs `kubectl` as the administrator. That it fails is an error.
+    async fn kubectl_ok(&self, arguments: &[&str]) -> Result<(), ClusterError> {
+        let output = self.kubectl(arguments).await?;
+        start::succeeded(&format!("kubectl {}", arguments.join(" ")), &output)
+    }
+
     /// A pod address that nobody else has, put on the loopback device.
     pub async fn pod_address(&self) -> Result<IpAddr, ClusterError> {
         let [high, low] = self
@@ -199,7 +225,7 @@ impl Cluster {
         Ok(address)
     }
 
-    /// Kills the control plane and waits until it is gone.
+    /// Kills the proxies and the control plane and waits until they are gone.
     pub async fn stop(&self) -> Result<(), ClusterError> {
         let mut processes = self.shared.processes.lock().await;
         while let Some(process) = processes.pop() {

@@ -1,4 +1,4 @@
-//! Builds a family with `go build`, once for all testbeds of this user.
+//! Makes a family, with `go build` or from a wheel, once for all testbeds of this user.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep},
 };
 
-use super::{ETCD, Family, Plan};
+use super::{ETCD, Family, Plan, Source, manifest, wheel};
 use crate::namespace::search_path;
 
 /// How often progress is shown where it can be overwritten, and where it cannot.
@@ -48,6 +48,12 @@ pub enum BuildError {
         /// The end of what `go` wrote.
         output: String,
     },
+    /// The definitions in a module could not be had.
+    #[error(transparent)]
+    Manifest(#[from] manifest::ManifestError),
+    /// A wheel could not be had.
+    #[error(transparent)]
+    Wheel(#[from] wheel::WheelError),
 }
 
 /// Builds every family that is missing, and says on standard error how it goes.
@@ -69,7 +75,7 @@ pub async fn build(plan: &Plan) -> Result<(), BuildError> {
     let families = plan.to_build();
     for (index, (family, folder)) in families.iter().enumerate() {
         let title = format!(
-            "Building {} ({} of {}, once; all of it takes about 14 minutes on 2 cores)",
+            "Making {} ({} of {}, once; all of it takes about 15 minutes on 2 cores)",
             names(family),
             index + 1,
             families.len(),
@@ -79,18 +85,13 @@ pub async fn build(plan: &Plan) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// The programs as people know them.
+/// The files as people know them.
 fn names(family: &Family) -> String {
-    let name = |program: &&'static str| match *program {
+    let name = |file| match file {
         ETCD => "etcd",
         other => other,
     };
-    family
-        .programs
-        .iter()
-        .map(name)
-        .collect::<Vec<_>>()
-        .join(", ")
+    family.files().map(name).collect::<Vec<_>>().join(", ")
 }
 
 async fn lock(path: &Path) -> Result<File, BuildError> {
@@ -126,48 +127,61 @@ async fn build_family(family: &Family, folder: &Path) -> Result<(), BuildError> 
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
         _ => fs::create_dir(&unfinished).map_err(failed)?,
     }
-    let output = go_build(family, &unfinished)
-        .output()
-        .await
-        .map_err(BuildError::Run)?;
-    if !output.status.success() {
-        return Err(BuildError::Failed {
-            module: family.module(),
-            output: last_lines(&output),
-        });
+    match family.source {
+        Source::Go(_) => {
+            if !family.programs.is_empty() {
+                go_build(family, &unfinished).await?;
+            }
+            for manifest in family.manifests {
+                manifest::write(manifest, &family.pins(), &unfinished).await?;
+            }
+        }
+        Source::Wheel(_) => wheel::unpack(&family.pins(), family.programs, &unfinished).await?,
     }
     fs::rename(&unfinished, folder).map_err(failed)
 }
 
 /// `-trimpath` makes the build independent of where Go's caches lie. Without cgo it needs no C
-/// compiler, as in the projects' own releases. It dies with us, also when we are killed.
-fn go_build(family: &Family, into: &Path) -> Command {
-    let mut command = Command::new("setpriv");
-    command
-        .args([
-            "--pdeathsig",
-            "TERM",
-            "go",
-            "build",
-            "-trimpath",
-            "-ldflags",
-            "-s -w",
-            "-o",
-        ])
+/// compiler, as in the projects' own releases.
+async fn go_build(family: &Family, into: &Path) -> Result<(), BuildError> {
+    let output = go(&family.pins())
+        .args(["build", "-trimpath", "-ldflags", "-s -w", "-o"])
         .arg(into.join(""))
         .arg("tool")
-        .current_dir(family.module())
+        .output()
+        .await
+        .map_err(BuildError::Run)?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(BuildError::Failed {
+        module: family.pins(),
+        output: last_lines(&output),
+    })
+}
+
+/// `go` in the folder of a `go.mod`, which it may not change.
+pub(super) fn go(module: &Path) -> Command {
+    let mut command = mortal("go");
+    command.current_dir(module).envs([
+        ("CGO_ENABLED", "0"),
+        ("GOWORK", "off"),
+        ("GOFLAGS", "-mod=readonly"),
+    ]);
+    command
+}
+
+/// A program that dies with us, also when we are killed.
+pub(super) fn mortal(program: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--pdeathsig", "TERM", program])
         .env("PATH", search_path())
-        .envs([
-            ("CGO_ENABLED", "0"),
-            ("GOWORK", "off"),
-            ("GOFLAGS", "-mod=readonly"),
-        ])
         .stdin(Stdio::null());
     command
 }
 
-fn last_lines(output: &Output) -> String {
+pub(super) fn last_lines(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
     let lines: Vec<_> = text.lines().collect();
     lines[lines.len().saturating_sub(LINES_OF_OUTPUT)..].join("\n")

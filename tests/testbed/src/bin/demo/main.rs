@@ -21,7 +21,7 @@ use std::{
 
 use chrono::Utc;
 use clap::Parser;
-use entracte_testbed::{run_folder::RunFolder, verdict::Verdict};
+use entracte_testbed::{cluster::Proxy, run_folder::RunFolder, verdict::Verdict};
 
 use crate::{
     show::Show,
@@ -41,6 +41,10 @@ struct Arguments {
     /// error.
     #[arg(long)]
     json: bool,
+
+    /// The proxy through which the Ingress is asked for
+    #[arg(long, value_enum, default_value_t)]
+    proxy: Proxy,
 }
 
 fn main() -> ExitCode {
@@ -73,7 +77,7 @@ async fn inside(arguments: &Arguments, run: &RunFolder) -> Result<ExitCode, Demo
         Story::on_standard_output()
     };
     let began = Instant::now();
-    let verdicts = play(run, &mut story).await?;
+    let verdicts = play(run, arguments.proxy, &mut story).await?;
     let took = began.elapsed();
     finale(&mut story, &verdicts, took);
     if arguments.json {
@@ -90,8 +94,12 @@ async fn inside(arguments: &Arguments, run: &RunFolder) -> Result<ExitCode, Demo
     })
 }
 
-async fn play(run: &RunFolder, story: &mut Story) -> Result<Vec<Verdict>, StageError> {
-    let stage = Box::pin(Stage::set(run, story)).await?;
+async fn play(
+    run: &RunFolder,
+    proxy: Proxy,
+    story: &mut Story,
+) -> Result<Vec<Verdict>, StageError> {
+    let stage = Box::pin(Stage::set(run, proxy, story)).await?;
     let clients = stage.clients(story).await?;
     let occurrence = window::starting_soon(Utc::now());
     for client in &clients {
@@ -111,7 +119,8 @@ seen:    the first new answer came
 settled: the last old answer came, if one came after the first new one
 
 Proxies follow in their own time: kube-proxy writes its rules at most once a second, Traefik takes
-up changes at most every two. Until then clients get either answer, and never neither.";
+up changes at most every two, Contour within half a second. Until then clients get either answer,
+and never neither.";
 
 fn finale(story: &mut Story, verdicts: &[Verdict], took: Duration) {
     story.gap();

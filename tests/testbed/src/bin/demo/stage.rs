@@ -9,8 +9,8 @@ use std::{
 
 use entracte_testbed::{
     api_proxy::{ApiProxy, StartError},
-    app::{App, AppError},
-    cluster::{Cluster, ClusterError, INGRESS_CLASS, TRAEFIK},
+    app::{App, AppError, Routes},
+    cluster::{Cluster, ClusterError, Proxy},
     load::{self, Load, Report},
     network::{self, NetworkError},
     operator::{self, Operator, OperatorError},
@@ -70,13 +70,18 @@ pub(crate) struct Stage {
     /// Between controller and API server: it knows when a patch was sent, and when it was written.
     proxy: ApiProxy,
     _operator: Operator,
+    proxy_of_ingresses: Proxy,
     web: App,
     api: App,
 }
 
 impl Stage {
     /// Sets everything up and says so.
-    pub(crate) async fn set(run: &RunFolder, story: &mut Story) -> Result<Self, StageError> {
+    pub(crate) async fn set(
+        run: &RunFolder,
+        proxy_of_ingresses: Proxy,
+        story: &mut Story,
+    ) -> Result<Self, StageError> {
         story.line(
             "Starting etcd, kube-apiserver, kube-controller-manager, kube-proxy and Traefik …",
         );
@@ -84,13 +89,24 @@ impl Stage {
         let cluster = Cluster::start(run).await?;
         ready(story, began);
 
+        if proxy_of_ingresses == Proxy::Contour {
+            story.line("Starting Contour and Envoy …");
+            let began = Instant::now();
+            cluster.ingress(Proxy::Contour).await?;
+            ready(story, began);
+        }
+
         story
             .line("Deploying two apps, web and api: each has two pods, a Service and an Ingress …");
         let began = Instant::now();
         kubectl(&cluster, &["create", "namespace", NAMESPACE], None).await?;
+        let routes = Routes {
+            ingress: proxy_of_ingresses,
+            http_route: None,
+        };
         let (web, api) = try_join!(
-            App::create(&cluster, NAMESPACE, "web", PODS),
-            App::create(&cluster, NAMESPACE, "api", PODS),
+            App::create_behind(&cluster, NAMESPACE, "web", PODS, routes),
+            App::create_behind(&cluster, NAMESPACE, "api", PODS, routes),
         )?;
         ready(story, began);
 
@@ -109,6 +125,7 @@ impl Stage {
             cluster,
             proxy,
             _operator: operator,
+            proxy_of_ingresses,
             web,
             api,
         })
@@ -129,19 +146,24 @@ impl Stage {
             })
         };
         let (host, address) = (self.web.host(), self.api.service_address());
-        let clients = self.targets().map(|target| {
-            let load = match target.kind {
-                Kind::Ingress => load(TRAEFIK, &host),
-                Kind::Service => load(address, &self.api.host()),
-            };
-            Client { target, load }
-        });
+        let [web, api] = self.targets();
+        let clients = [
+            Client {
+                load: load(self.web.address(web.kind)?, &host),
+                target: web,
+            },
+            Client {
+                load: load(address, &self.api.host()),
+                target: api,
+            },
+        ];
         story.gap();
         story.line(format!(
             "Clients ask {PER_SECOND} times a second, each time over a new connection:"
         ));
         story.line(format!(
-            "    for web through its Ingress:   http://{host}/ (class {INGRESS_CLASS})"
+            "    for web through its Ingress:   http://{host}/ (class {})",
+            self.proxy_of_ingresses
         ));
         story.line(format!(
             "    for api through its Service:   http://{address}/ (the ClusterIP)"
