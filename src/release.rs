@@ -33,8 +33,7 @@ use crate::api::target::TargetKind;
 use crate::controller::apply::{self, within_patience};
 use crate::controller::client;
 use crate::controller::target::{Snapshot, converge, delete_our_slices};
-use crate::plan::ownership::is_borrowed;
-use crate::plan::{Desired, Outcome, bridge, ingress, service, slices};
+use crate::plan::{Desired, Holdable, Outcome, bridge, slices};
 use crate::schedule::{TargetRef, duration};
 
 /// How long proxies get to forget the bridges before these are taken away.
@@ -81,16 +80,13 @@ pub enum Error {
 /// A target and its namespace.
 type Held = (String, TargetRef);
 
-/// The label of our slices.
-const OUR_SLICES: &str = "endpointslice.kubernetes.io/managed-by=entracte.dev";
-
 /// Releases everything, says what it did, and returns once nothing of ours is left.
 ///
 /// Every target is released before any of them is waited for. Bridges and notices go last, and
 /// only where nothing leads to them any more.
 pub async fn run(args: Args) -> Result<(), Error> {
     let client = client(kube::Config::infer().await?)?;
-    let held = held(&client, is_borrowed).await?;
+    let held = held(&client, true).await?;
     if held.is_empty() {
         say("Nothing is held.");
     }
@@ -145,44 +141,40 @@ fn say(line: impl Display) {
 
 /// Whatever bears our key, label or annotation, has slices of ours behind it, or leads to a bridge.
 ///
-/// What is only to be given back (`is_borrowed`) counts where it is asked for.
-async fn held(
-    client: &Client,
-    is_borrowed: impl Fn(TargetKind, &ObjectMeta) -> bool,
-) -> Result<BTreeSet<Held>, Error> {
+/// What is only to be given back counts where it is asked for.
+async fn held(client: &Client, and_borrowed: bool) -> Result<BTreeSet<Held>, Error> {
     let bridges = bridges(client).await?;
-    let slices = list::<EndpointSlice>(client, OUR_SLICES).await?;
+    let slices = list::<EndpointSlice>(client, slices::OURS).await?;
     let behind = slices.iter().filter_map(|slice| {
         let held = (slice.namespace()?, slices::service_name(slice)?.to_owned());
-        (!bridges.contains(&held)).then_some(held)
+        (!bridges.contains(&held)).then_some((TargetKind::Service, held))
     });
-    let services = list::<Service>(client, "").await?;
-    let services = services
-        .iter()
-        .filter(|service| {
-            service::is_marked(service) || is_borrowed(TargetKind::Service, &service.metadata)
-        })
-        .map(|service| place(&service.metadata))
-        .chain(behind);
-    let ingresses = list::<Ingress>(client, "").await?;
-    let leads_to_bridge = |ingress: &Ingress| {
-        let namespace = ingress.namespace().unwrap_or_default();
-        ingress::backends(ingress)
-            .any(|name| bridges.contains(&(namespace.clone(), name.to_owned())))
+    let leads_to_bridge = |object: &dyn Holdable| {
+        let namespace = object.metadata().namespace.clone().unwrap_or_default();
+        let mut backends = object.backends().into_iter();
+        backends.any(|name| bridges.contains(&(namespace.clone(), name)))
     };
-    let ingresses = ingresses
+    let objects = holdable(client).await?;
+    let held = objects
         .iter()
-        .filter(|ingress| {
-            ingress::is_marked(ingress)
-                || leads_to_bridge(ingress)
-                || is_borrowed(TargetKind::Ingress, &ingress.metadata)
+        .map(AsRef::as_ref)
+        .filter(|object| {
+            object.is_marked() || leads_to_bridge(*object) || and_borrowed && object.is_borrowed()
         })
-        .map(|ingress| place(&ingress.metadata));
-    let of = |kind| move |(namespace, name)| (namespace, TargetRef { kind, name });
-    Ok(services
-        .map(of(TargetKind::Service))
-        .chain(ingresses.map(of(TargetKind::Ingress)))
+        .map(|object| (object.kind(), place(object.metadata())))
+        .chain(behind);
+    Ok(held
+        .map(|(kind, (namespace, name))| (namespace, TargetRef { kind, name }))
         .collect())
+}
+
+/// Every object of the cluster that can be held.
+async fn holdable(client: &Client) -> Result<Vec<Box<dyn Holdable>>, Error> {
+    let services = list::<Service>(client, "").await?.into_iter();
+    let ingresses = list::<Ingress>(client, "").await?.into_iter();
+    let services = services.map(|object| Box::new(object) as Box<dyn Holdable>);
+    let ingresses = ingresses.map(|object| Box::new(object) as _);
+    Ok(services.chain(ingresses).collect())
 }
 
 fn place(metadata: &ObjectMeta) -> (String, String) {
@@ -301,7 +293,7 @@ async fn bridges(client: &Client) -> Result<BTreeSet<(String, String)>, Error> {
 }
 
 async fn held_names(client: &Client) -> Result<String, Error> {
-    let names = held(client, |_, _| false)
+    let names = held(client, false)
         .await?
         .into_iter()
         .map(|(namespace, target)| format!("{} {namespace}/{}", target.kind, target.name));

@@ -3,6 +3,8 @@
 
 use chrono::{DateTime, Utc};
 
+use super::time;
+
 /// The API group of `MaintenanceWindow`, and the prefix of every label and annotation of ours.
 pub const GROUP: &str = "entracte.dev";
 
@@ -86,6 +88,10 @@ pub(crate) fn hash(text: &str) -> String {
 /// The instant (RFC 3339) in the annotation `key` of an object; `None` where there is none, or
 /// nobody can read it.
 pub fn instant(metadata: &kube::core::ObjectMeta, key: &str) -> Option<DateTime<Utc>> {
-    let text = metadata.annotations.as_ref()?.get(key)?;
-    Some(DateTime::parse_from_rfc3339(text).ok()?.to_utc())
+    time::from_text(metadata.annotations.as_ref()?.get(key)?)
+}
+
+/// An instant as it stands in an annotation of ours.
+pub fn annotated(instant: DateTime<Utc>) -> String {
+    time::to_text(time::to_milliseconds(instant))
 }

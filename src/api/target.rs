@@ -86,6 +86,28 @@ impl TargetKind {
             Self::HTTPRoute => "gateway.networking.k8s.io",
         }
     }
+
+    /// The version of the kind that is read and written.
+    pub fn version(self) -> &'static str {
+        "v1"
+    }
+
+    /// The kind as it stands in a path of the API.
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::Service => "services",
+            Self::Ingress => "ingresses",
+            Self::HTTPRoute => "httproutes",
+        }
+    }
+
+    /// Whether objects of the kind lead to Services by name, and so to the backend over a bridge.
+    pub fn is_route(self) -> bool {
+        match self {
+            Self::Service => false,
+            Self::Ingress | Self::HTTPRoute => true,
+        }
+    }
 }
 
 impl fmt::Display for TargetKind {

@@ -1,6 +1,7 @@
-//! The only boundary between chrono, which our types use, and jiff, which `k8s-openapi` uses.
+//! Instants as others write them: the only boundary between chrono, which our types use, and jiff,
+//! which `k8s-openapi` uses; and RFC 3339.
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 
 /// An instant as the platform's own types hold it. An instant beyond the year 9999, which
@@ -26,6 +27,16 @@ pub fn from_kubernetes(time: &Time) -> DateTime<Utc> {
 /// Cuts an instant from a clock to whole milliseconds, which is how a status writes it.
 pub fn to_milliseconds(instant: DateTime<Utc>) -> DateTime<Utc> {
     instant.trunc_subsecs(3)
+}
+
+/// RFC 3339 in UTC, with fractions of a second only where there are any.
+pub fn to_text(instant: DateTime<Utc>) -> String {
+    instant.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+/// An instant that was written as RFC 3339; `None` where it was not.
+pub fn from_text(text: &str) -> Option<DateTime<Utc>> {
+    Some(DateTime::parse_from_rfc3339(text).ok()?.to_utc())
 }
 
 #[cfg(test)]
@@ -58,5 +69,16 @@ mod tests {
         assert_eq!(written, "\"2026-12-06T02:00:00.123Z\"");
         let read: DateTime<Utc> = serde_json::from_str(&written).unwrap();
         assert_eq!(read, to_milliseconds(clock));
+    }
+
+    #[test]
+    fn an_instant_is_written_in_utc() {
+        let written = |text: &str| to_text(from_text(text).unwrap());
+        assert_eq!(
+            written("2026-12-06T03:00:00.120+01:00"),
+            "2026-12-06T02:00:00.120Z"
+        );
+        assert_eq!(written("2026-12-06T02:00:00Z"), "2026-12-06T02:00:00Z");
+        assert_eq!(from_text("2026-12-06 02:00"), None);
     }
 }

@@ -6,10 +6,9 @@ use std::time::Duration;
 use json_patch::Patch as JsonPatch;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
-use kube::core::ObjectMeta;
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
+use kube::core::{ApiResource, GroupVersionKind, ObjectMeta};
 use kube::{Api, Client, ResourceExt};
 use thiserror::Error;
 use tokio::time::timeout;
@@ -140,24 +139,21 @@ pub(crate) async fn apply_all(
 
 async fn apply(client: &Client, namespace: &str, edit: &Edit) -> Result<(), Error> {
     let services = || Api::<Service>::namespaced(client.clone(), namespace);
-    let ingresses = || Api::<Ingress>::namespaced(client.clone(), namespace);
     let slices = || Api::<EndpointSlice>::namespaced(client.clone(), namespace);
     match edit {
-        Edit::PatchService {
+        Edit::Patch {
+            kind,
             name,
             patch,
             owners,
-        } => borrow_and_patch(&services(), TargetKind::Service, name, patch, owners).await,
-        Edit::PatchIngress {
-            name,
-            patch,
-            owners,
-        } => borrow_and_patch(&ingresses(), TargetKind::Ingress, name, patch, owners).await,
-        Edit::GiveUp { kind, name } => match kind {
-            TargetKind::Service => give_up(&services(), *kind, name, &[]).await,
-            TargetKind::Ingress => give_up(&ingresses(), *kind, name, &[]).await,
-            TargetKind::HTTPRoute => Ok(()),
-        },
+        } => {
+            let object = Object::new(client, namespace, *kind, name);
+            object.borrow_and_patch(patch, owners).await
+        }
+        Edit::GiveUp { kind, name } => {
+            let object = Object::new(client, namespace, *kind, name);
+            object.give_up(&[]).await
+        }
         Edit::CreateBridge(bridge) => create(&services(), bridge).await,
         Edit::ReplaceBridge(bridge) => replace(&services(), bridge).await,
         Edit::DeleteBridge(which) => delete(&services(), which).await,
@@ -167,8 +163,76 @@ async fn apply(client: &Client, namespace: &str, edit: &Edit) -> Result<(), Erro
     }
 }
 
-/// What the four verbs need of a kind.
-trait Object:
+/// A user's object, whatever its kind.
+struct Object<'a> {
+    api: Api<DynamicObject>,
+    kind: TargetKind,
+    name: &'a str,
+}
+
+impl<'a> Object<'a> {
+    fn new(client: &Client, namespace: &str, kind: TargetKind, name: &'a str) -> Self {
+        let kind_of_group = GroupVersionKind::gvk(kind.group(), kind.version(), kind.as_str());
+        let resource = ApiResource::from_gvk_with_plural(&kind_of_group, kind.plural());
+        let api = Api::namespaced_with(client.clone(), namespace, &resource);
+        Self { api, kind, name }
+    }
+
+    /// Patches it, and gives the ownership of the leaves back to whom it belongs. A failure of the
+    /// second is logged and no more: the first did what was asked for, and the next plan gives up
+    /// what is still ours.
+    async fn borrow_and_patch(
+        &self,
+        patch: &JsonPatch,
+        owners: &[ManagedFieldsEntry],
+    ) -> Result<(), Error> {
+        let patched = self.patch(patch).await?;
+        let given_back = match self.give_back(&patched.metadata, owners).await {
+            // A controller that follows the object may have written to it in between.
+            Err(Error::Stale(_)) => self.give_up(owners).await,
+            result => result,
+        };
+        if let Err(error) = given_back {
+            let Self { kind, name, .. } = self;
+            tracing::warn!(%kind, name, %error, "the ownership of its fields is not given back yet");
+        }
+        Ok(())
+    }
+
+    /// Gives back what is still ours as it is now; to nobody where `owners` are not known.
+    async fn give_up(&self, owners: &[ManagedFieldsEntry]) -> Result<(), Error> {
+        let object = within_patience(&self.action("read"), self.api.get(self.name)).await?;
+        self.give_back(&object.metadata, owners).await
+    }
+
+    async fn give_back(
+        &self,
+        metadata: &ObjectMeta,
+        owners: &[ManagedFieldsEntry],
+    ) -> Result<(), Error> {
+        match ownership::give_back(self.kind, metadata, owners) {
+            Some(patch) => self.patch(&patch).await.map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    async fn patch(&self, patch: &JsonPatch) -> Result<DynamicObject, Error> {
+        let params = PatchParams {
+            field_manager: Some(names::FIELD_MANAGER.into()),
+            ..PatchParams::default()
+        };
+        let patch = Patch::<()>::Json(patch.clone());
+        let patched = self.api.patch(self.name, &params, &patch);
+        within_patience(&self.action("patch"), patched).await
+    }
+
+    fn action(&self, verb: &str) -> String {
+        format!("{verb} {} {}", self.kind, self.name)
+    }
+}
+
+/// What the verbs need of a kind of our own objects.
+trait Own:
     kube::Resource<DynamicType = ()>
     + Clone
     + std::fmt::Debug
@@ -177,95 +241,30 @@ trait Object:
 {
 }
 
-impl Object for Service {}
-impl Object for Ingress {}
-impl Object for EndpointSlice {}
+impl Own for Service {}
+impl Own for EndpointSlice {}
 
-fn action<K: Object>(verb: &str, name: &str) -> String {
+fn action<K: Own>(verb: &str, name: &str) -> String {
     format!("{verb} {} {name}", K::kind(&()))
 }
 
-/// Patches a user's object, and gives the ownership of the leaves back to whom it belongs. A
-/// failure of the second is logged and no more: the first did what was asked for, and the next
-/// plan gives up what is still ours.
-async fn borrow_and_patch<K: Object>(
-    api: &Api<K>,
-    kind: TargetKind,
-    name: &str,
-    patch: &JsonPatch,
-    owners: &[ManagedFieldsEntry],
-) -> Result<(), Error> {
-    let patched = patch_object(api, name, patch).await?;
-    let given_back = match give_back(api, kind, name, patched.meta(), owners).await {
-        // A controller that follows the object may have written to it in between.
-        Err(Error::Stale(_)) => give_up(api, kind, name, owners).await,
-        result => result,
-    };
-    if let Err(error) = given_back {
-        tracing::warn!(%kind, name, %error, "the ownership of its fields is not given back yet");
-    }
-    Ok(())
-}
-
-/// Gives back what is still ours as the object is now; to nobody where `owners` are not known.
-async fn give_up<K: Object>(
-    api: &Api<K>,
-    kind: TargetKind,
-    name: &str,
-    owners: &[ManagedFieldsEntry],
-) -> Result<(), Error> {
-    let object = within_patience(&action::<K>("read", name), api.get(name)).await?;
-    give_back(api, kind, name, object.meta(), owners).await
-}
-
-async fn give_back<K: Object>(
-    api: &Api<K>,
-    kind: TargetKind,
-    name: &str,
-    metadata: &ObjectMeta,
-    owners: &[ManagedFieldsEntry],
-) -> Result<(), Error> {
-    match ownership::give_back(kind, metadata, owners) {
-        Some(patch) => patch_object(api, name, &patch).await.map(|_| ()),
-        None => Ok(()),
-    }
-}
-
-async fn patch_object<K: Object>(api: &Api<K>, name: &str, patch: &JsonPatch) -> Result<K, Error> {
-    let params = PatchParams {
-        field_manager: Some(names::FIELD_MANAGER.into()),
-        ..Default::default()
-    };
-    let patch = Patch::<()>::Json(patch.clone());
-    within_patience(
-        &action::<K>("patch", name),
-        api.patch(name, &params, &patch),
-    )
-    .await
-}
-
-async fn create<K: Object>(api: &Api<K>, object: &K) -> Result<(), Error> {
+async fn create<K: Own>(api: &Api<K>, object: &K) -> Result<(), Error> {
     let action = action::<K>("create", &object.name_any());
-    within_patience(&action, api.create(&ours(), object)).await?;
+    within_patience(&action, api.create(&by_us(), object)).await?;
     Ok(())
 }
 
-async fn replace<K: Object>(api: &Api<K>, object: &K) -> Result<(), Error> {
+async fn replace<K: Own>(api: &Api<K>, object: &K) -> Result<(), Error> {
     let name = object.name_any();
     let action = action::<K>("replace", &name);
-    within_patience(&action, api.replace(&name, &ours(), object)).await?;
+    within_patience(&action, api.replace(&name, &by_us(), object)).await?;
     Ok(())
 }
 
 /// An object that is gone already is as it should be.
-async fn delete<K: Object>(api: &Api<K>, which: &Precondition) -> Result<(), Error> {
-    let preconditions = Preconditions {
-        uid: which.uid.clone(),
-        resource_version: which.resource_version.clone(),
-    };
-    let params = DeleteParams::default().preconditions(preconditions);
+async fn delete<K: Own>(api: &Api<K>, which: &Precondition) -> Result<(), Error> {
     let action = action::<K>("delete", &which.name);
-    match timeout(PATIENCE, api.delete(&which.name, &params)).await {
+    match timeout(PATIENCE, api.delete(&which.name, &exactly(which))).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(kube::Error::Api(status))) if status.code == 404 => Ok(()),
         Ok(Err(error)) => Err(Error::of(&action, error)),
@@ -273,9 +272,18 @@ async fn delete<K: Object>(api: &Api<K>, which: &Precondition) -> Result<(), Err
     }
 }
 
-fn ours() -> PostParams {
+/// How an object of ours is written.
+pub(super) fn by_us() -> PostParams {
     PostParams {
         field_manager: Some(names::FIELD_MANAGER.into()),
         ..PostParams::default()
     }
+}
+
+/// How one object is deleted and no other of its name.
+pub(super) fn exactly(which: &Precondition) -> DeleteParams {
+    DeleteParams::default().preconditions(Preconditions {
+        uid: which.uid.clone(),
+        resource_version: which.resource_version.clone(),
+    })
 }

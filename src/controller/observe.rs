@@ -7,7 +7,6 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use k8s_openapi::api::networking::v1::Ingress;
 use kube::ResourceExt;
 use kube::core::{DeserializeGuard, ObjectMeta};
 
@@ -18,8 +17,8 @@ use crate::api::window::MaintenanceWindow;
 use crate::api::{names, time};
 use crate::notice::Notice;
 use crate::plan::backend::{self, Endpoint};
-use crate::plan::{bridge, slices};
-use crate::schedule::{self, Problem, Window};
+use crate::plan::{Holdable, bridge, slices};
+use crate::schedule::{self, Problem, TargetRef, Window};
 
 /// How long proxies get to learn of a bridge before a route is pointed at it. A proxy reads
 /// Services, slices and routes from watches of their own, and sees them in any order. The
@@ -37,7 +36,8 @@ pub(super) struct Observed {
     pub(super) services: BTreeMap<String, Arc<Service>>,
     /// The names of the bridges among them.
     pub(super) bridges: Arc<BTreeSet<String>>,
-    pub(super) ingresses: BTreeMap<String, Arc<Ingress>>,
+    /// Whatever can be held.
+    pub(super) objects: BTreeMap<TargetRef, Arc<dyn Holdable>>,
     pub(super) slices: Vec<Arc<EndpointSlice>>,
     /// The notices of windows of this namespace.
     pub(super) notices: Vec<StandingNotice>,
@@ -100,8 +100,8 @@ pub(super) fn observe(caches: &Caches, namespace: &str) -> Observed {
         windows,
         manifests,
         bridges: Arc::new(bridge::names_of(services.values().map(AsRef::as_ref))),
+        objects: objects(caches, namespace, &services),
         services,
-        ingresses: caches.ingresses.in_namespace(namespace),
         slices: caches
             .slices
             .in_namespace(namespace)
@@ -110,6 +110,24 @@ pub(super) fn observe(caches: &Caches, namespace: &str) -> Observed {
         notices: notices_of(caches, namespace),
         backend: caches.backend(),
     }
+}
+
+fn objects(
+    caches: &Caches,
+    namespace: &str,
+    services: &BTreeMap<String, Arc<Service>>,
+) -> BTreeMap<TargetRef, Arc<dyn Holdable>> {
+    let by_target = |object: Arc<dyn Holdable>| {
+        let target = TargetRef {
+            kind: object.kind(),
+            name: object.metadata().name.clone().unwrap_or_default(),
+        };
+        (target, object)
+    };
+    let services = services.values().cloned().map(|object| object as _);
+    let ingresses = caches.ingresses.in_namespace(namespace).into_values();
+    let ingresses = ingresses.map(|object| object as _);
+    services.chain(ingresses).map(by_target).collect()
 }
 
 fn parse(object: &DeserializeGuard<MaintenanceWindow>) -> Result<Window, Vec<Problem>> {

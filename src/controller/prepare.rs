@@ -7,21 +7,21 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
-use kube::api::{Api, DeleteParams, PostParams, Preconditions};
+use kube::api::Api;
 use kube::core::ObjectMeta;
 
-use super::apply::{Error, apply_all, within_patience};
+use super::apply::{Error, apply_all, by_us, exactly, within_patience};
 use super::observe::{Observed, StandingNotice};
 use super::{Context, RETRY};
 use crate::api::names;
-use crate::api::target::TargetKind;
 use crate::coverage::stage;
 use crate::notice::{Notice, WindowRef};
-use crate::plan::{Outcome, Reason, bridge, ingress, service, slices};
-use crate::schedule::{Occurrence, TargetRef, Window};
+use crate::plan::edit::Precondition;
+use crate::plan::{Holdable, Outcome, Reason, bridge, slices};
+use crate::schedule::{Occurrence, Window};
 
 /// No port of the range is free.
 const NO_PORT_LEFT: &str = "NoPortLeft";
@@ -64,7 +64,7 @@ pub(super) async fn prepare(
         needed_notices.extend(standing.map(|standing| standing.object.name_any()));
         let noticed = give_notice(context, observed, window, occurrence, standing).await;
         prepared.trouble(&window.uid, noticed);
-        if !window.targets.iter().any(leads_over_bridge) {
+        if !window.targets.iter().any(|target| target.kind.is_route()) {
             continue;
         }
         needed_bridges.insert(bridge::name(&window.name));
@@ -84,11 +84,6 @@ pub(super) async fn prepare(
         linger_notice(context, observed, standing, now, &mut prepared).await;
     }
     prepared
-}
-
-/// A Service has slices of ours behind it, and needs no bridge.
-fn leads_over_bridge(target: &TargetRef) -> bool {
-    target.kind != TargetKind::Service
 }
 
 /// Sees to it that the window's notice says what the window says.
@@ -139,10 +134,8 @@ fn object(notice: &Notice, read: Option<&ObjectMeta>, linger: Option<DateTime<Ut
         (names::WINDOW_NAMESPACE_LABEL, &notice.window.namespace),
     ];
     let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
-    let linger = linger.map(|at| {
-        let text = at.to_rfc3339_opts(SecondsFormat::Millis, true);
-        BTreeMap::from([(names::LINGER_ANNOTATION.to_owned(), text)])
-    });
+    let linger = linger
+        .map(|at| BTreeMap::from([(names::LINGER_ANNOTATION.to_owned(), names::annotated(at))]));
     ConfigMap {
         metadata: ObjectMeta {
             name: Some(Notice::object_name(notice.port)),
@@ -170,17 +163,13 @@ async fn reserve_port(
         .iter()
         .map(|object| object.name_any())
         .collect();
-    let params = PostParams {
-        field_manager: Some(names::FIELD_MANAGER.into()),
-        ..PostParams::default()
-    };
     for port in context.ports.clone() {
         if taken.contains(&Notice::object_name(port)) {
             continue;
         }
         let wanted = object(&notice(window, occurrence, port), None, None);
         let api = notices(context);
-        match within_patience("create a notice", api.create(&params, &wanted)).await {
+        match within_patience("create a notice", api.create(&by_us(), &wanted)).await {
             Ok(created) => {
                 context.caches.notices.learn(created, None);
                 return Ok(());
@@ -236,20 +225,18 @@ async fn apply_bridge(
     }
 }
 
-/// The bridges that no window needs and no Ingress leads to.
+/// The bridges that no window needs and no route leads to.
 fn idle_bridges(observed: &Observed, needed: &HashSet<String>) -> Vec<String> {
-    let referred_to: HashSet<&str> = observed
-        .ingresses
+    let referred_to: HashSet<String> = observed
+        .objects
         .values()
-        .flat_map(|object| ingress::backends(object))
+        .flat_map(|object| object.backends())
         .collect();
     observed
         .services
         .iter()
         .filter(|(name, service)| {
-            bridge::is_bridge(service)
-                && !needed.contains(*name)
-                && !referred_to.contains(name.as_str())
+            bridge::is_bridge(service) && !needed.contains(*name) && !referred_to.contains(*name)
         })
         .map(|(name, _)| name.clone())
         .collect()
@@ -320,7 +307,7 @@ async fn linger_notice(
     }
 }
 
-/// Whether anything still leads to the port: an Ingress over the window's bridge, or a held
+/// Whether anything still leads to the port: a route over the window's bridge, or a held
 /// Service.
 fn is_referred_to(observed: &Observed, notice: &Notice) -> bool {
     let name = bridge::name(&notice.window.name);
@@ -331,9 +318,9 @@ fn is_referred_to(observed: &Observed, notice: &Notice) -> bool {
             .any(|slice| slices::leads_to_port(slice, notice.port));
         leads_here
             && observed
-                .ingresses
+                .objects
                 .values()
-                .any(|i| ingress::backends(i).any(|b| b == name))
+                .any(|object| object.backends().contains(&name))
     };
     let behind_service = || {
         observed.slices.iter().any(|slice| {
@@ -341,7 +328,7 @@ fn is_referred_to(observed: &Observed, notice: &Notice) -> bool {
                 && slices::leads_to_port(slice, notice.port)
                 && slices::service_name(slice)
                     .and_then(|name| observed.services.get(name))
-                    .is_some_and(|held| service::is_marked(held))
+                    .is_some_and(|held| held.is_marked())
         })
     };
     behind_service() || over_bridge()
@@ -368,23 +355,15 @@ fn notices(context: &Context) -> Api<ConfigMap> {
 /// A notice that somebody else has just written is seen again soon: that is no trouble.
 async fn replace(context: &Context, wanted: ConfigMap) -> Result<(), Reason> {
     let name = wanted.name_any();
-    let params = PostParams {
-        field_manager: Some(names::FIELD_MANAGER.into()),
-        ..PostParams::default()
-    };
     let api = notices(context);
-    unless_stale(within_patience("write a notice", api.replace(&name, &params, &wanted)).await)
+    unless_stale(within_patience("write a notice", api.replace(&name, &by_us(), &wanted)).await)
 }
 
 async fn delete(context: &Context, metadata: &ObjectMeta) -> Result<(), Reason> {
-    let preconditions = Preconditions {
-        uid: metadata.uid.clone(),
-        resource_version: metadata.resource_version.clone(),
-    };
-    let params = DeleteParams::default().preconditions(preconditions);
-    let name = metadata.name.clone().unwrap_or_default();
+    let which = Precondition::of(metadata);
+    let params = exactly(&which);
     let api = notices(context);
-    unless_stale(within_patience("delete a notice", api.delete(&name, &params)).await)
+    unless_stale(within_patience("delete a notice", api.delete(&which.name, &params)).await)
 }
 
 fn unless_stale<T>(result: Result<T, Error>) -> Result<(), Reason> {

@@ -5,19 +5,18 @@ use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
 use chrono::{DateTime, Utc};
-use kube::api::{Api, DynamicObject, PostParams};
+use kube::api::{Api, DynamicObject};
 use kube::core::{ApiResource, DeserializeGuard};
 use serde_json::json;
 
 use super::Context;
-use super::apply::{Error, within_patience};
+use super::apply::{Error, by_us, within_patience};
 use super::event;
 use super::observe::{Manifest, Observed};
 use super::prepare::Prepared;
 use super::status::{self, Facts};
 use super::target::Applied;
 use crate::api::conditions::{self, ConditionType};
-use crate::api::names;
 use crate::api::status::MaintenanceWindowStatus;
 use crate::api::window::MaintenanceWindow;
 use crate::schedule::TargetRef;
@@ -124,10 +123,7 @@ async fn write(
     manifest: &Manifest,
     status: MaintenanceWindowStatus,
 ) -> Result<(), Error> {
-    let params = PostParams {
-        field_manager: Some(names::FIELD_MANAGER.into()),
-        ..PostParams::default()
-    };
+    let params = by_us();
     let action = "write the status of a window";
     match &manifest.object.0 {
         Ok(window) => {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 
 use super::target::Applied;
 use crate::api::conditions::{self, ConditionType, Finding};
@@ -13,7 +13,7 @@ use crate::api::status::{
     LastOccurrence, MAX_TARGETS, MaintenanceWindowStatus, Phase, Summary, TargetCounts,
     TargetState, TargetStatus,
 };
-use crate::api::time::to_milliseconds;
+use crate::api::time::{to_milliseconds, to_text};
 use crate::plan::{Outcome, Reason};
 use crate::schedule::{Occurrence, Problem, TargetRef, Window};
 
@@ -255,7 +255,7 @@ fn findings(
     };
     let word = idle_word(phase);
     let until = current.map(|current| match current.end {
-        Some(end) => format!("an occurrence is on until {}", text(end)),
+        Some(end) => format!("an occurrence is on until {}", to_text(end)),
         None => "the window is on until it is suspended or deleted".to_owned(),
     });
     let (held, amiss) = match current {
@@ -412,8 +412,4 @@ fn summary(
         zone: Some(schedule.zone()),
         message: trouble,
     }
-}
-
-fn text(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }

@@ -1,6 +1,5 @@
 //! One target: its plan, made and applied until it holds. Touches the cluster.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -8,58 +7,44 @@ use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::api::ListParams;
-use kube::{Api, Client, ResourceExt};
+use kube::core::NamespaceResourceScope;
+use kube::{Api, Client, Resource};
 
 use super::apply::{Error, apply_all, within_patience};
 use super::observe::Observed;
 use crate::api::names;
 use crate::api::target::TargetKind;
 use crate::plan::edit::Precondition;
-use crate::plan::{Desired, Edit, Outcome, Plan, Reason, bridge, ingress, service, slices};
+use crate::plan::holdable::Surroundings;
+use crate::plan::{Desired, Edit, Holdable, Outcome, Plan, Reason, bridge, slices};
 use crate::schedule::TargetRef;
 
 /// A target as it was read, whether from a cache or from the API server.
 #[derive(Debug, Clone)]
 pub(crate) enum Snapshot {
     Missing,
-    Service {
-        service: Arc<Service>,
-        slices: Vec<Arc<EndpointSlice>>,
-    },
-    Ingress {
-        ingress: Arc<Ingress>,
-        /// The names of the bridges in its namespace.
-        bridges: Arc<BTreeSet<String>>,
+    Present {
+        object: Arc<dyn Holdable>,
+        around: Surroundings,
     },
 }
 
 impl Snapshot {
     /// `target` as the caches have it.
     pub(super) fn cached(observed: &Observed, target: &TargetRef) -> Self {
-        match target.kind {
-            TargetKind::Service => match observed.services.get(&target.name) {
-                None => Self::Missing,
-                Some(service) => {
-                    let slices = observed
-                        .slices
-                        .iter()
-                        .filter(|slice| slices::service_name(slice) == Some(target.name.as_str()));
-                    Self::Service {
-                        service: Arc::clone(service),
-                        slices: slices.cloned().collect(),
-                    }
-                }
+        let Some(object) = observed.objects.get(target) else {
+            return Self::Missing;
+        };
+        let is_behind = |slice: &&Arc<EndpointSlice>| {
+            !target.kind.is_route() && slices::service_name(slice) == Some(target.name.as_str())
+        };
+        let slices = observed.slices.iter().filter(is_behind).cloned().collect();
+        Self::Present {
+            object: Arc::clone(object),
+            around: Surroundings {
+                slices,
+                bridges: Arc::clone(&observed.bridges),
             },
-            TargetKind::Ingress => {
-                observed
-                    .ingresses
-                    .get(&target.name)
-                    .map_or(Self::Missing, |ingress| Self::Ingress {
-                        ingress: Arc::clone(ingress),
-                        bridges: Arc::clone(&observed.bridges),
-                    })
-            }
-            TargetKind::HTTPRoute => Self::Missing,
         }
     }
 
@@ -69,47 +54,23 @@ impl Snapshot {
         namespace: &str,
         target: &TargetRef,
     ) -> Result<Self, Error> {
-        let name = &target.name;
-        let action = format!("read {} {name}", target.kind);
-        match target.kind {
-            TargetKind::Service => {
-                let services = Api::<Service>::namespaced(client.clone(), namespace);
-                let Some(service) = within_patience(&action, services.get_opt(name)).await? else {
-                    return Ok(Self::Missing);
-                };
-                let slices = Api::<EndpointSlice>::namespaced(client.clone(), namespace);
-                let of_service = format!("{}={name}", names::SERVICE_NAME_LABEL);
-                let params = ListParams::default().labels(&of_service);
-                let listed = within_patience(&action, slices.list(&params)).await?;
-                let slices = listed.items.into_iter().map(Arc::new).collect();
-                Ok(Self::Service {
-                    service: Arc::new(service),
-                    slices,
-                })
-            }
-            TargetKind::Ingress => {
-                let ingresses = Api::<Ingress>::namespaced(client.clone(), namespace);
-                let Some(ingress) = within_patience(&action, ingresses.get_opt(name)).await? else {
-                    return Ok(Self::Missing);
-                };
-                let services = Api::<Service>::namespaced(client.clone(), namespace);
-                let params = ListParams::default().labels(names::WINDOW_LABEL);
-                let listed = within_patience(&action, services.list(&params)).await?;
-                Ok(Self::Ingress {
-                    ingress: Arc::new(ingress),
-                    bridges: Arc::new(bridge::names_of(&listed.items)),
-                })
-            }
-            TargetKind::HTTPRoute => Ok(Self::Missing),
-        }
+        let object = match target.kind {
+            TargetKind::Service => read::<Service>(client, namespace, target).await?,
+            TargetKind::Ingress => read::<Ingress>(client, namespace, target).await?,
+            TargetKind::HTTPRoute => None,
+        };
+        let Some(object) = object else {
+            return Ok(Self::Missing);
+        };
+        let around = around(client, namespace, target).await?;
+        Ok(Self::Present { object, around })
     }
 
     /// Whether the target answers from the backend already, whatever its marks say.
     pub(crate) fn is_held(&self) -> bool {
         match self {
             Self::Missing => false,
-            Self::Service { service, .. } => service::bears_key(service),
-            Self::Ingress { ingress, bridges } => ingress::leads_to_any(ingress, bridges),
+            Self::Present { object, around } => object.is_held(around),
         }
     }
 
@@ -122,27 +83,47 @@ impl Snapshot {
                 again: None,
                 unfit: None,
             },
-            Self::Ingress { ingress, bridges } => {
-                ingress::plan(ingress::Observed { ingress, bridges }, desired)
-            }
-            Self::Service { service, slices } => {
-                let (ours, platform) = slices
-                    .iter()
-                    .map(AsRef::as_ref)
-                    .partition(|slice| slices::is_ours(slice));
-                service::plan(
-                    &service::Observed {
-                        service,
-                        ours,
-                        platform,
-                    },
-                    desired,
-                    linger,
-                    now,
-                )
-            }
+            Self::Present { object, around } => object.plan(around, desired, linger, now),
         }
     }
+}
+
+async fn read<K>(
+    client: &Client,
+    namespace: &str,
+    target: &TargetRef,
+) -> Result<Option<Arc<dyn Holdable>>, Error>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Holdable
+        + Clone
+        + serde::de::DeserializeOwned
+        + 'static,
+{
+    let objects = Api::<K>::namespaced(client.clone(), namespace);
+    let action = format!("read {} {}", target.kind, target.name);
+    let found = within_patience(&action, objects.get_opt(&target.name)).await?;
+    Ok(found.map(|object| Arc::new(object) as Arc<dyn Holdable>))
+}
+
+async fn around(
+    client: &Client,
+    namespace: &str,
+    target: &TargetRef,
+) -> Result<Surroundings, Error> {
+    let mut around = Surroundings::default();
+    if target.kind.is_route() {
+        let services = Api::<Service>::namespaced(client.clone(), namespace);
+        let params = ListParams::default().labels(names::WINDOW_LABEL);
+        let listed = within_patience("list Services", services.list(&params)).await?;
+        around.bridges = Arc::new(bridge::names_of(&listed.items));
+    } else {
+        let slices = Api::<EndpointSlice>::namespaced(client.clone(), namespace);
+        let params = ListParams::default().labels(&slices::of_service(&target.name));
+        let listed = within_patience("list EndpointSlices", slices.list(&params)).await?;
+        around.slices = listed.items.into_iter().map(Arc::new).collect();
+    }
+    Ok(around)
 }
 
 /// What came of one target.
@@ -197,7 +178,7 @@ pub(crate) async fn converge(
             Err(error) if tries < error.tries() => error,
             Err(error) => {
                 if error.is_refusal() && is_covered && !snapshot.is_held() {
-                    withdraw(client, namespace, &snapshot).await;
+                    withdraw(client, namespace, &target).await;
                 }
                 return not_applied(target, error, is_covered);
             }
@@ -214,12 +195,12 @@ pub(crate) async fn converge(
 
 /// Takes our slices away again behind a Service whose hold was refused: beside the app's own they
 /// would answer for a share of its requests. A Service that was held before keeps them.
-async fn withdraw(client: &Client, namespace: &str, snapshot: &Snapshot) {
-    let Snapshot::Service { service, .. } = snapshot else {
+async fn withdraw(client: &Client, namespace: &str, target: &TargetRef) {
+    let TargetRef { kind, name } = target;
+    if kind.is_route() {
         return;
-    };
-    let name = service.name_any();
-    if let Err(error) = delete_our_slices(client, namespace, &name).await {
+    }
+    if let Err(error) = delete_our_slices(client, namespace, name).await {
         tracing::warn!(namespace, name, %error, "slices of a hold that was refused stay");
     }
 }
@@ -231,12 +212,7 @@ pub(crate) async fn delete_our_slices(
     service: &str,
 ) -> Result<(), Error> {
     let slices = Api::<EndpointSlice>::namespaced(client.clone(), namespace);
-    let of_service = format!("{}={service}", names::SERVICE_NAME_LABEL);
-    let ours = format!(
-        "{}={},{of_service}",
-        names::SLICE_MANAGED_BY_LABEL,
-        names::SLICE_MANAGED_BY
-    );
+    let ours = format!("{},{}", slices::OURS, slices::of_service(service));
     let params = ListParams::default().labels(&ours);
     let listed = within_patience("list EndpointSlices", slices.list(&params)).await?;
     let edits: Vec<Edit> = listed
@@ -262,6 +238,10 @@ fn not_applied(target: TargetRef, error: Error, is_covered: bool) -> Applied {
 /// that is held after all, nor a Service be held whose slices have gone.
 fn leans_on_another_kind(plan: &Plan) -> bool {
     let deletes = |edit: &Edit| matches!(edit, Edit::DeleteSlice(_));
-    plan.edits.iter().any(deletes)
-        || plan.outcome == Outcome::Held && matches!(plan.edits[..], [Edit::PatchService { .. }])
+    let is_of_service = |edit: &Edit| match edit {
+        Edit::Patch { kind, .. } => !kind.is_route(),
+        _ => false,
+    };
+    let patches_alone = matches!(&plan.edits[..], [edit] if is_of_service(edit));
+    plan.edits.iter().any(deletes) || plan.outcome == Outcome::Held && patches_alone
 }

@@ -14,8 +14,7 @@ use crate::api::target::TargetKind;
 use crate::coverage::{Coverage, coverage};
 use crate::plan::backend::Endpoint;
 use crate::plan::edit::Precondition;
-use crate::plan::ownership::is_borrowed;
-use crate::plan::{Answering, Desired, Edit, Outcome, bridge, ingress, service, slices};
+use crate::plan::{Answering, Desired, Edit, Outcome, bridge, slices};
 use crate::schedule::{TargetRef, Window};
 
 /// How many targets of one namespace are written at once.
@@ -53,7 +52,7 @@ pub(super) async fn hold_and_release(
         .collect();
     let applied = stream::iter(flips)
         .buffer_unordered(AT_ONCE)
-        .inspect(|applied| tell_of_what_stays(observed, &covered, applied))
+        .inspect(|applied| tell_of_what_stays(observed, applied))
         .map(|applied| (applied.target.clone(), applied))
         .collect()
         .await;
@@ -101,39 +100,32 @@ async fn converge_unless_refused(
     applied
 }
 
-/// What the windows name, and whatever bears marks of ours or leads to a bridge, whoever put them
-/// there.
+/// What the windows name, and whatever bears marks of ours, has slices of ours behind it or leads
+/// to a bridge, whoever put them there.
 fn targets(observed: &Observed) -> BTreeSet<TargetRef> {
     let named = observed
         .windows
         .iter()
         .flat_map(|window| window.targets.iter().cloned());
-    let services = observed
-        .services
-        .iter()
-        .filter(|(name, _)| !observed.bridges.contains(*name))
-        .filter(|(name, object)| {
-            service::is_marked(object)
-                || !observed.our_slices(name).is_empty()
-                || is_borrowed(TargetKind::Service, &object.metadata)
-        })
-        .map(|(name, _)| TargetRef {
-            kind: TargetKind::Service,
-            name: name.clone(),
-        });
-    let ingresses = observed
-        .ingresses
+    let held = observed
+        .objects
         .iter()
         .filter(|(_, object)| {
-            ingress::is_marked(object)
-                || ingress::leads_to_any(object, &observed.bridges)
-                || is_borrowed(TargetKind::Ingress, &object.metadata)
+            object.is_marked() || object.leads_to_any(&observed.bridges) || object.is_borrowed()
         })
-        .map(|(name, _)| TargetRef {
-            kind: TargetKind::Ingress,
-            name: name.clone(),
+        .map(|(target, _)| target.clone());
+    let behind = observed
+        .slices
+        .iter()
+        .filter(|slice| slices::is_ours(slice))
+        .filter_map(|slice| slices::service_name(slice))
+        .filter(|name| !observed.bridges.contains(*name))
+        .filter(|name| observed.services.contains_key(*name))
+        .map(|name| TargetRef {
+            kind: TargetKind::Service,
+            name: name.to_owned(),
         });
-    named.chain(services).chain(ingresses).collect()
+    named.chain(held).chain(behind).collect()
 }
 
 /// What a leading window has prepared.
@@ -196,18 +188,11 @@ fn answerers<'w>(
 }
 
 /// A target that cannot be given back, and that no window names, has no status to say so.
-fn tell_of_what_stays(
-    observed: &Observed,
-    covered: &[(TargetRef, Option<Coverage<'_>>)],
-    applied: &Applied,
-) {
-    let is_covered = covered
-        .iter()
-        .any(|(target, coverage)| *target == applied.target && coverage.is_some());
+fn tell_of_what_stays(observed: &Observed, applied: &Applied) {
     let namespace = &observed.namespace;
     let target = &applied.target;
     match &applied.result {
-        Ok(Outcome::Waiting(reason)) if !is_covered => {
+        Ok(Outcome::Waiting(reason)) if !applied.is_covered => {
             tracing::warn!(namespace, kind = %target.kind, name = target.name, "{}", reason.message);
         }
         Err(error) => {

@@ -57,20 +57,18 @@ pub(super) fn follow(context: &Context, trigger: &Trigger) {
         no_fields,
         wake(),
     );
-    let owners = |metadata: &mut ObjectMeta| keep_owners(TargetKind::Service, metadata);
     watch(
         &caches.services,
         Api::all(client.clone()),
         config(),
-        owners,
+        |metadata| keep_owners(TargetKind::Service, metadata),
         wake(),
     );
-    let owners = |metadata: &mut ObjectMeta| keep_owners(TargetKind::Ingress, metadata);
     watch(
         &caches.ingresses,
         Api::all(client.clone()),
         config(),
-        owners,
+        |metadata| keep_owners(TargetKind::Ingress, metadata),
         wake(),
     );
     let slice_changed = slice_changed(caches.clone(), wake());

@@ -1,7 +1,7 @@
 //! Request head × notice × now → answer. Pure.
 
 use bytes::Bytes;
-use chrono::{DateTime, SecondsFormat, Timelike, Utc};
+use chrono::{DateTime, Timelike, Utc};
 use http::header::{
     CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName,
     HeaderValue, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
@@ -13,6 +13,7 @@ use super::accept::{Format, negotiate};
 use super::end::{Outlook, outlook, retry_after};
 use super::{Notice, page};
 use crate::api::names::WINDOW_HEADER;
+use crate::api::time::to_text;
 
 /// What is said where the user says nothing.
 const NO_MESSAGE: &str = "Down for maintenance.";
@@ -87,8 +88,8 @@ fn problem(notice: &Notice, now: DateTime<Utc>) -> String {
             Some(json!(notice.message.as_deref().unwrap_or(NO_MESSAGE))),
         ),
         ("window", Some(json!(notice.window.to_string()))),
-        ("start", notice.start.map(|start| json!(instant(start)))),
-        ("end", notice.until.map(|end| json!(instant(end)))),
+        ("start", notice.start.map(|start| json!(to_text(start)))),
+        ("end", notice.until.map(|end| json!(to_text(end)))),
         ("retryAfter", Some(json!(retry_after(notice, now)))),
     ];
     let members: Map<String, Value> = members
@@ -105,11 +106,6 @@ fn text(notice: &Notice, now: DateTime<Utc>) -> String {
         Outlook::AnyMoment => format!("{message}\n\nBack any moment. Please try again.\n"),
         Outlook::Unknown => format!("{message}\n\nPlease try again soon.\n"),
     }
-}
-
-/// An instant for programs: RFC 3339.
-pub(super) fn instant(instant: DateTime<Utc>) -> String {
-    instant.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
 /// An instant for people, with its seconds only where there are any.

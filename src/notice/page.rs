@@ -4,8 +4,9 @@ use chrono::{DateTime, Utc};
 use http::header::HeaderValue;
 
 use super::Notice;
-use super::answer::{instant, reading};
+use super::answer::reading;
 use super::end::{Outlook, outlook};
+use crate::api::time::to_text;
 
 /// Nothing is loaded, run, framed or sent; our own style is in the document. The user's words
 /// are escaped, so no style of theirs can get in.
@@ -39,7 +40,7 @@ fn say(outlook: Outlook) -> String {
     match outlook {
         Outlook::At(until) => format!(
             "We expect to be back at <time datetime=\"{}\">{}</time>.",
-            instant(until),
+            to_text(until),
             reading(until)
         ),
         Outlook::AnyMoment => "We will be back any moment. Please try again.".to_owned(),

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
+use chrono::{DateTime, FixedOffset, Utc};
 use serde::Serialize;
 
+use crate::api::time::{from_text, to_text};
 use crate::schedule::Schedule;
 
 use super::documents::{self, Found};
@@ -56,13 +57,11 @@ pub enum Output {
 }
 
 fn instant(text: &str) -> Result<DateTime<Utc>, String> {
-    DateTime::parse_from_rfc3339(text)
-        .map(|instant| instant.to_utc())
-        .map_err(|_| {
-            "write an instant with its offset, such as 2026-12-06T02:00:00+01:00 or \
-             2026-12-06T01:00:00Z"
-                .to_owned()
-        })
+    from_text(text).ok_or_else(|| {
+        "write an instant with its offset, such as 2026-12-06T02:00:00+01:00 or \
+         2026-12-06T01:00:00Z"
+            .to_owned()
+    })
 }
 
 /// Which occurrences are listed.
@@ -260,9 +259,7 @@ fn said(finding: &Finding) -> Said<'_> {
 
 /// RFC 3339 in UTC, with fractions of a second only where there are any.
 pub(super) fn in_utc(instant: DateTime<FixedOffset>) -> String {
-    instant
-        .to_utc()
-        .to_rfc3339_opts(SecondsFormat::AutoSi, true)
+    to_text(instant.to_utc())
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Occurrences as a table, for people. PURE.
 
-use chrono::{DateTime, FixedOffset, SecondsFormat, Utc};
+use chrono::{DateTime, FixedOffset};
 
+use crate::api::time::to_text;
 use crate::schedule::duration;
 
 use super::printable;
@@ -69,10 +70,9 @@ fn lines(listed: &Listed, range: Range) -> Vec<String> {
 }
 
 fn nothing(range: Range) -> String {
-    let utc = |instant: DateTime<Utc>| instant.to_rfc3339_opts(SecondsFormat::AutoSi, true);
-    let from = utc(range.from);
+    let from = to_text(range.from);
     match range.until {
-        Some(until) => format!("no occurrence from {from} until {}", utc(until)),
+        Some(until) => format!("no occurrence from {from} until {}", to_text(until)),
         None => format!("no occurrence from {from} on"),
     }
 }

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -155,10 +155,11 @@ fn linger(bridge: &Service, until: DateTime<Utc>, now: DateTime<Utc>) -> Plan {
     match names::instant(&bridge.metadata, names::LINGER_ANNOTATION) {
         None => {
             let mut bridge = bridge.clone();
-            bridge.metadata.annotations.get_or_insert_default().insert(
-                names::LINGER_ANNOTATION.to_owned(),
-                until.to_rfc3339_opts(SecondsFormat::Millis, true),
-            );
+            bridge
+                .metadata
+                .annotations
+                .get_or_insert_default()
+                .insert(names::LINGER_ANNOTATION.to_owned(), names::annotated(until));
             let edits = vec![Edit::ReplaceBridge(Box::new(bridge))];
             Plan::new(edits, Outcome::Releasing { until }).again(until)
         }

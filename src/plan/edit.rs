@@ -5,26 +5,21 @@ use json_patch::{AddOperation, Patch, PatchOperation, RemoveOperation, ReplaceOp
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+use kube::core::ObjectMeta;
 use serde_json::{Value, json};
 
+use super::ownership;
 use crate::api::target::TargetKind;
 
 /// One write. Each is guarded: it fails with a conflict, and changes nothing, where the object is
 /// not the one that was read.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Edit {
-    /// A JSON Patch of a user's Service.
-    PatchService {
-        /// The Service's name.
-        name: String,
-        /// The patch; it begins with the resourceVersion that was read.
-        patch: Patch,
-        /// Whom the ownership of the leaf is given back to, by a patch of its own.
-        owners: Vec<ManagedFieldsEntry>,
-    },
-    /// A JSON Patch of a user's Ingress.
-    PatchIngress {
-        /// The Ingress's name.
+    /// A JSON Patch of a user's object.
+    Patch {
+        /// What it is.
+        kind: TargetKind,
+        /// Its name.
         name: String,
         /// The patch; it begins with the resourceVersion that was read.
         patch: Patch,
@@ -66,7 +61,7 @@ pub struct Precondition {
 
 impl Precondition {
     /// The object as it was read.
-    pub fn of(metadata: &kube::core::ObjectMeta) -> Self {
+    pub fn of(metadata: &ObjectMeta) -> Self {
         Self {
             name: metadata.name.clone().unwrap_or_default(),
             uid: metadata.uid.clone(),
@@ -80,7 +75,7 @@ impl Precondition {
 pub(super) struct PatchBuilder(Vec<PatchOperation>);
 
 impl PatchBuilder {
-    pub(super) fn guarded(metadata: &kube::core::ObjectMeta) -> Self {
+    pub(super) fn guarded(metadata: &ObjectMeta) -> Self {
         let version = metadata.resource_version.clone().unwrap_or_default();
         Self(vec![replace(
             ["metadata", "resourceVersion"],
@@ -88,17 +83,17 @@ impl PatchBuilder {
         )])
     }
 
-    pub(super) fn replace<const N: usize>(&mut self, path: [&str; N], value: Value) {
+    pub(super) fn replace<'a>(&mut self, path: impl IntoIterator<Item = &'a str>, value: Value) {
         self.0.push(replace(path, value));
     }
 
-    pub(super) fn add<const N: usize>(&mut self, path: [&str; N], value: Value) {
+    pub(super) fn add<'a>(&mut self, path: impl IntoIterator<Item = &'a str>, value: Value) {
         let path = PointerBuf::from_tokens(path);
         self.0
             .push(PatchOperation::Add(AddOperation { path, value }));
     }
 
-    pub(super) fn remove<const N: usize>(&mut self, path: [&str; N]) {
+    pub(super) fn remove<'a>(&mut self, path: impl IntoIterator<Item = &'a str>) {
         let path = PointerBuf::from_tokens(path);
         self.0
             .push(PatchOperation::Remove(RemoveOperation { path }));
@@ -112,9 +107,20 @@ impl PatchBuilder {
     pub(super) fn build(self) -> Patch {
         Patch(self.0)
     }
+
+    /// The edit that patches `object`, and gives the ownership of its leaves back; none where
+    /// nothing but the guard is in the patch.
+    pub(super) fn edit_of(self, kind: TargetKind, object: &ObjectMeta) -> Option<Edit> {
+        (!self.is_empty()).then(|| Edit::Patch {
+            kind,
+            name: object.name.clone().unwrap_or_default(),
+            patch: self.build(),
+            owners: ownership::others(kind, object),
+        })
+    }
 }
 
-fn replace<const N: usize>(path: [&str; N], value: Value) -> PatchOperation {
+fn replace<'a>(path: impl IntoIterator<Item = &'a str>, value: Value) -> PatchOperation {
     PatchOperation::Replace(ReplaceOperation {
         path: PointerBuf::from_tokens(path),
         value,

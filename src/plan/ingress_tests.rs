@@ -1,9 +1,10 @@
-use k8s_openapi::api::networking::v1::Ingress;
-use serde_json::json;
+use std::sync::Arc;
 
+use super::route::backends;
 use super::*;
-use crate::plan::OWNED;
-use crate::plan::testing::{endpoints, held, led_to, object, only_patch, patched};
+use crate::api::names;
+use crate::plan::testing::{endpoints, held, object, only_patch, patched};
+use crate::plan::{BACKEND_UNAVAILABLE, Desired, ORIGINAL_UNKNOWN, OWNED, Outcome};
 
 const SHOP: &str = r"
 apiVersion: networking.k8s.io/v1
@@ -29,11 +30,12 @@ fn shop() -> Ingress {
 
 /// In a namespace with the bridges that the tests use.
 fn plan_of(ingress: &Ingress, desired: Desired<'_>) -> Plan {
-    let bridges = ["entracte-a", "entracte-b", "entracte-w"]
-        .map(str::to_owned)
-        .into();
-    let bridges = &bridges;
-    plan(Observed { ingress, bridges }, desired)
+    let bridges = ["entracte-a", "entracte-b", "entracte-w"].map(str::to_owned);
+    let around = Surroundings {
+        bridges: Arc::new(bridges.into()),
+        ..Surroundings::default()
+    };
+    ingress.plan(&around, desired, TimeDelta::zero(), DateTime::UNIX_EPOCH)
 }
 
 fn hold_on(ingress: &Ingress, bridge: &str) -> Ingress {
@@ -76,7 +78,7 @@ fn a_hold_is_one_patch_with_version_leaves_label_and_annotation() {
 #[test]
 fn every_backend_leads_to_the_bridge_and_all_come_back() {
     let held = hold_on(&shop(), "entracte-w");
-    assert_eq!(led_to(&held), ["entracte-w"; 4]);
+    assert_eq!(backends(&held), ["entracte-w"; 4]);
     assert_eq!(released(&held), shop());
 }
 
@@ -95,7 +97,7 @@ fn a_plan_that_was_applied_is_empty_when_it_is_made_again() {
 #[test]
 fn another_leading_window_moves_the_bridge_and_keeps_the_originals() {
     let moved = hold_on(&hold_on(&shop(), "entracte-a"), "entracte-b");
-    assert_eq!(led_to(&moved), ["entracte-b"; 4]);
+    assert_eq!(backends(&moved), ["entracte-b"; 4]);
     assert_eq!(released(&moved), shop());
 }
 
@@ -108,9 +110,9 @@ fn a_manifest_applied_again_in_the_window_is_the_new_original() {
             json!("front2");
     });
     let held_again = hold_on(&applied, "entracte-w");
-    assert_eq!(led_to(&held_again), ["entracte-w"; 4]);
+    assert_eq!(backends(&held_again), ["entracte-w"; 4]);
     assert_eq!(
-        led_to(&released(&held_again)),
+        backends(&released(&held_again)),
         ["fallback", "front2", "api", "blog"]
     );
 }
@@ -127,13 +129,13 @@ fn a_rule_inserted_before_the_held_ones_misplaces_nothing() {
             .insert(0, rule);
     });
     assert_eq!(
-        led_to(&released(&inserted)),
+        backends(&released(&inserted)),
         ["fallback", "new", "front", "api", "blog"]
     );
     let held_again = hold_on(&inserted, "entracte-w");
-    assert_eq!(led_to(&held_again), ["entracte-w"; 5]);
+    assert_eq!(backends(&held_again), ["entracte-w"; 5]);
     assert_eq!(
-        led_to(&released(&held_again)),
+        backends(&released(&held_again)),
         ["fallback", "new", "front", "api", "blog"]
     );
 }
@@ -145,7 +147,7 @@ fn a_held_rule_that_was_moved_to_another_host_keeps_its_original() {
         value["spec"]["rules"][1]["host"] = json!("news.test");
     });
     assert_eq!(
-        led_to(&released(&moved)),
+        backends(&released(&moved)),
         ["fallback", "front", "api", "blog"]
     );
 }
@@ -159,7 +161,7 @@ fn a_held_rule_that_was_copied_leads_where_the_first_one_did() {
         value["spec"]["rules"].as_array_mut().unwrap().push(rule);
     });
     assert_eq!(
-        led_to(&released(&copied)),
+        backends(&released(&copied)),
         ["fallback", "front", "api", "blog", "front", "api"]
     );
 }
@@ -175,7 +177,7 @@ fn duplicates_of_one_path_are_told_apart() {
         paths.insert(1, copy);
     });
     let names = ["fallback", "front", "shadowed", "api", "blog"];
-    assert_eq!(led_to(&released(&hold_on(&twice, "entracte-w"))), names);
+    assert_eq!(backends(&released(&hold_on(&twice, "entracte-w"))), names);
 }
 
 #[test]
@@ -286,7 +288,7 @@ fn the_bridge_of_another_window_is_never_taken_for_the_original() {
         value["spec"] = serde_json::to_value(&first.spec).unwrap();
     });
     let held = hold_on(&saved, "entracte-b");
-    assert_eq!(led_to(&held), ["entracte-b"; 4]);
+    assert_eq!(backends(&held), ["entracte-b"; 4]);
     assert_eq!(released(&held), shop());
 }
 

@@ -15,20 +15,21 @@
 pub mod backend;
 pub mod bridge;
 pub mod edit;
-pub mod ingress;
+pub mod holdable;
+mod ingress;
 pub mod leaf;
 pub mod ownership;
-pub mod service;
+mod route;
+mod service;
 pub mod slices;
 #[cfg(test)]
 mod testing;
 
 use chrono::{DateTime, Utc};
-use kube::core::ObjectMeta;
 
 use self::backend::Endpoint;
 pub use self::edit::Edit;
-use crate::api::target::TargetKind;
+pub use self::holdable::Holdable;
 
 /// What a target should do now.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -89,17 +90,6 @@ impl Plan {
     }
 }
 
-/// A plan that also gives up leaves that a crash kept from being given back.
-fn giving_up(kind: TargetKind, metadata: &ObjectMeta, mut plan: Plan) -> Plan {
-    let patches =
-        |edit: &Edit| matches!(edit, Edit::PatchService { .. } | Edit::PatchIngress { .. });
-    if ownership::is_borrowed(kind, metadata) && !plan.edits.iter().any(patches) {
-        let name = metadata.name.clone().unwrap_or_default();
-        plan.edits.push(Edit::GiveUp { kind, name });
-    }
-    plan
-}
-
 /// What is true of a target, by a name that a program can act on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -147,20 +137,3 @@ pub const UNSUPPORTED: &str = "Unsupported";
 pub const OWNED: &str = "OwnedByController";
 /// What to put back is not known any more.
 pub const ORIGINAL_UNKNOWN: &str = "OriginalUnknown";
-
-/// Why a target that a controller owns is not held, or `None` where nobody does.
-fn owned_by_controller(kind: &str, metadata: &ObjectMeta) -> Option<Reason> {
-    let owner = metadata
-        .owner_references
-        .iter()
-        .flatten()
-        .find(|reference| reference.controller == Some(true))?;
-    Some(Reason::new(
-        OWNED,
-        format!(
-            "the {kind} is managed by {} {}, which would undo the hold; name what that \
-             controller lets a person edit instead",
-            owner.kind, owner.name
-        ),
-    ))
-}

@@ -8,80 +8,99 @@
 //!
 //! Ready-first in both directions: for a moment there are endpoints of both, and never none.
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use k8s_openapi::api::discovery::v1::{EndpointPort, EndpointSlice};
 use kube::core::ObjectMeta;
 
 use super::edit::{Edit, PatchBuilder, Precondition};
+use super::holdable::{Behind, Holdable, Surroundings, bears_marks, owned_by_controller};
 use super::slices::Family;
 use super::{
-    Answering, BACKEND_UNAVAILABLE, Desired, Outcome, Plan, Reason, UNSUPPORTED, bridge, giving_up,
-    leaf, owned_by_controller, ownership, slices,
+    Answering, BACKEND_UNAVAILABLE, Outcome, Plan, Reason, UNSUPPORTED, bridge, leaf, slices,
 };
 use crate::api::names;
 use crate::api::target::TargetKind;
 
-/// A Service and its slices, as they were read.
-#[derive(Debug, Clone)]
-pub struct Observed<'a> {
-    /// The Service.
-    pub service: &'a Service,
-    /// The slices of ours that bear its name.
-    pub ours: Vec<&'a EndpointSlice>,
-    /// The slices of anybody else that bear its name.
-    pub platform: Vec<&'a EndpointSlice>,
-}
-
 /// How old a view of the platform's slices may be: before this has passed since a release, slices
 /// that look ready may be those from before the platform emptied them.
-pub const STALE_VIEW: TimeDelta = TimeDelta::milliseconds(500);
+const STALE_VIEW: TimeDelta = TimeDelta::milliseconds(500);
 
-/// The plan that takes `observed` to `desired`.
-///
-/// After a release our slices stay, for each family and port, until the platform's have a ready
-/// endpoint for it, or until `linger` has passed.
-pub fn plan(
-    observed: &Observed<'_>,
-    desired: Desired<'_>,
-    linger: TimeDelta,
-    now: DateTime<Utc>,
-) -> Plan {
-    if bridge::is_bridge(observed.service) {
-        return Plan::nothing(Outcome::Refused(unsupported(
-            "the Service is a bridge of Entracte's own; name the app's",
-        )));
+impl Holdable for Service {
+    fn kind(&self) -> TargetKind {
+        TargetKind::Service
     }
-    let plan = match desired {
-        Desired::Released => Plan {
-            unfit: unfit(observed.service),
-            ..release(observed, linger, now)
-        },
-        Desired::Held(answering) => match refusal(observed.service, answering) {
-            None => hold(observed, answering),
-            Some(reason) => Plan {
-                outcome: Outcome::Refused(reason),
-                ..release(observed, linger, now)
-            },
-        },
-    };
-    giving_up(TargetKind::Service, &observed.service.metadata, plan)
+
+    fn metadata(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn is_marked(&self) -> bool {
+        bears_key(self) || bears_marks(&self.metadata)
+    }
+
+    fn is_held(&self, _around: &Surroundings) -> bool {
+        bears_key(self)
+    }
+
+    fn backends(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn behind(&self, _around: &Surroundings) -> Behind {
+        Behind {
+            services: self.metadata.name.clone().into_iter().collect(),
+            but: None,
+        }
+    }
+
+    fn unfit(&self) -> Option<Reason> {
+        unfit(self)
+    }
+
+    fn refusal(&self, _around: &Surroundings, answering: Answering<'_>) -> Option<Reason> {
+        unfit(self).or_else(|| missing_family(self, answering))
+    }
+
+    fn hold(&self, around: &Surroundings, answering: Answering<'_>) -> Plan {
+        hold(&Observed::of(self, around), answering)
+    }
+
+    /// After a release our slices stay, for each family and port, until the platform's have a
+    /// ready endpoint for it, or until `linger` has passed.
+    fn release(&self, around: &Surroundings, linger: TimeDelta, now: DateTime<Utc>) -> Plan {
+        if bridge::is_bridge(self) {
+            return Plan::nothing(Outcome::Refused(our_own()));
+        }
+        release(&Observed::of(self, around), linger, now)
+    }
+}
+
+/// A Service and its slices, as they were read.
+#[derive(Debug, Clone)]
+struct Observed<'a> {
+    service: &'a Service,
+    /// The slices of ours that bear its name.
+    ours: Vec<&'a EndpointSlice>,
+    /// The slices of anybody else that bear its name.
+    platform: Vec<&'a EndpointSlice>,
+}
+
+impl<'a> Observed<'a> {
+    fn of(service: &'a Service, around: &'a Surroundings) -> Self {
+        let slices = around.slices.iter().map(AsRef::as_ref);
+        let (ours, platform) = slices.partition(|slice| slices::is_ours(slice));
+        Self {
+            service,
+            ours,
+            platform,
+        }
+    }
 }
 
 /// Whether the selector of `service` bears the hold key, so that it matches no pod.
-pub fn bears_key(service: &Service) -> bool {
+fn bears_key(service: &Service) -> bool {
     selector(service).is_some_and(|selector| selector.contains_key(names::HOLD_KEY))
-}
-
-/// Whether `service` bears anything of ours that a release has to take away.
-pub fn is_marked(service: &Service) -> bool {
-    let metadata = &service.metadata;
-    let bears = |map: Option<&std::collections::BTreeMap<String, String>>, key| {
-        map.is_some_and(|map| map.contains_key(key))
-    };
-    bears_key(service)
-        || bears(metadata.labels.as_ref(), names::HELD_LABEL)
-        || bears(metadata.annotations.as_ref(), names::HOLD_ANNOTATION)
 }
 
 /// While the target is held, the slice of a family of which no backend pod answers stays as it
@@ -94,7 +113,7 @@ fn hold(observed: &Observed<'_>, answering: Answering<'_>) -> Plan {
     };
     let (answered, silent): (Vec<Family>, Vec<Family>) =
         Family::of(service).into_iter().partition(answers);
-    let is_held = is_marked(service);
+    let is_held = service.is_marked();
     let port = match answering.port {
         Some(port) if is_held && !answered.is_empty() || silent.is_empty() => port,
         _ => return Plan::nothing(Outcome::Waiting(no_answer(is_held))),
@@ -108,9 +127,7 @@ fn hold(observed: &Observed<'_>, answering: Answering<'_>) -> Plan {
     let mut edits = slices::edits(ours, wanted);
     let uid = service.metadata.uid.as_deref().unwrap_or_default();
     let marks = marks(service, Some(uid));
-    if !marks.is_empty() {
-        edits.push(patch(service, marks));
-    }
+    edits.extend(marks.edit_of(TargetKind::Service, &service.metadata));
     Plan::new(edits, Outcome::Held)
 }
 
@@ -129,9 +146,7 @@ fn release(observed: &Observed<'_>, linger: TimeDelta, now: DateTime<Utc>) -> Pl
     let mut edits = Vec::new();
     let marks = marks(service, None);
     let was_marked = !marks.is_empty();
-    if was_marked {
-        edits.push(patch(service, marks));
-    }
+    edits.extend(marks.edit_of(TargetKind::Service, &service.metadata));
     let (own, strays): (Vec<_>, Vec<_>) = observed
         .ours
         .iter()
@@ -194,22 +209,13 @@ fn released(own: &[&EndpointSlice]) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
 fn farewell(slice: &EndpointSlice, now: DateTime<Utc>, until: DateTime<Utc>) -> Edit {
     let mut slice = slice.clone();
     let annotations = slice.metadata.annotations.get_or_insert_default();
-    let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
-    annotations.insert(names::RELEASED_ANNOTATION.to_owned(), text(now));
-    annotations.insert(names::LINGER_ANNOTATION.to_owned(), text(until));
+    annotations.insert(names::RELEASED_ANNOTATION.to_owned(), names::annotated(now));
+    annotations.insert(names::LINGER_ANNOTATION.to_owned(), names::annotated(until));
     Edit::ReplaceSlice(Box::new(slice))
 }
 
 fn delete(slice: &EndpointSlice) -> Edit {
     Edit::DeleteSlice(Precondition::of(&slice.metadata))
-}
-
-fn patch(service: &Service, patch: PatchBuilder) -> Edit {
-    Edit::PatchService {
-        name: service.metadata.name.clone().unwrap_or_default(),
-        patch: patch.build(),
-        owners: ownership::others(TargetKind::Service, &service.metadata),
-    }
 }
 
 /// The selector key and the label, in one patch: set to hold, `None` to release.
@@ -249,18 +255,20 @@ fn selector(service: &Service) -> Option<&std::collections::BTreeMap<String, Str
     service.spec.as_ref()?.selector.as_ref()
 }
 
-/// Why `service` must not be held, or `None` where it may.
-fn refusal(service: &Service, answering: Answering<'_>) -> Option<Reason> {
-    unfit(service).or_else(|| missing_family(service, answering))
-}
-
 /// Why `service` must not be held, whatever the backend is like.
 fn unfit(service: &Service) -> Option<Reason> {
+    if bridge::is_bridge(service) {
+        return Some(our_own());
+    }
     let spec = service.spec.clone().unwrap_or_default();
-    owned_by_controller("Service", &service.metadata)
+    owned_by_controller(TargetKind::Service, &service.metadata)
         .or_else(|| unfit_type(&spec))
         .or_else(|| unfit_policy(&spec))
         .or_else(|| spec.ports.iter().flatten().find_map(unfit_port))
+}
+
+fn our_own() -> Reason {
+    unsupported("the Service is a bridge of Entracte's own; name the app's")
 }
 
 fn unsupported(message: impl Into<String>) -> Reason {
@@ -347,7 +355,7 @@ fn speaks_plain_http(app_protocol: &str) -> bool {
 
 /// A Service that is held already is not given back for it, in the middle of its window.
 fn missing_family(service: &Service, answering: Answering<'_>) -> Option<Reason> {
-    if answering.backend.is_empty() || is_marked(service) {
+    if answering.backend.is_empty() || service.is_marked() {
         return None;
     }
     let missing = Family::of(service).into_iter().find(|family| {

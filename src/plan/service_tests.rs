@@ -1,10 +1,12 @@
+use std::sync::Arc;
+
 use chrono::DateTime;
 use serde_json::json;
 
 use super::*;
 use crate::plan::backend::Endpoint;
 use crate::plan::testing::{endpoints, held, object, only_patch, patched};
-use crate::plan::{OWNED, Reason};
+use crate::plan::{Desired, OWNED, Reason};
 
 const CART: &str = r"
 metadata: {name: cart, namespace: shop, uid: u1, resourceVersion: '5'}
@@ -33,13 +35,16 @@ fn with(edit: impl FnOnce(&mut serde_json::Value)) -> Service {
     serde_json::from_value(value).unwrap()
 }
 
+fn with_slices(ours: &[EndpointSlice], platform: &[EndpointSlice]) -> Surroundings {
+    let slices = ours.iter().chain(platform).cloned();
+    Surroundings {
+        slices: slices.map(Arc::new).collect(),
+        ..Surroundings::default()
+    }
+}
+
 fn plan_of(service: &Service, ours: &[EndpointSlice], desired: Desired<'_>, now: i64) -> Plan {
-    let observed = Observed {
-        service,
-        ours: ours.iter().collect(),
-        platform: Vec::new(),
-    };
-    plan(&observed, desired, LINGER, at(now))
+    service.plan(&with_slices(ours, &[]), desired, LINGER, at(now))
 }
 
 /// The slices of ours after `edits`, as the API server would have them.
@@ -173,18 +178,13 @@ fn our_slices_outlive_the_release_until_the_app_is_ready() {
     let (service, slices) = held_cart();
     let edits = plan_of(&service, &slices, Desired::Released, 0).edits;
     assert!(
-        matches!(edits[0], Edit::PatchService { .. }),
+        matches!(edits[0], Edit::Patch { .. }),
         "the selector comes first"
     );
     let (service, slices) = (patched(&service, &edits), stored(&slices, &edits));
     let look = |platform: EndpointSlice, now| {
-        let ours = slices.iter().collect();
-        let observed = Observed {
-            service: &service,
-            ours,
-            platform: vec![&platform],
-        };
-        plan(&observed, Desired::Released, LINGER, at(now))
+        let around = with_slices(&slices, &[platform]);
+        service.plan(&around, Desired::Released, LINGER, at(now))
     };
     let waiting = look(app_slice(false), 60);
     assert!(waiting.edits.is_empty());
@@ -212,7 +212,7 @@ fn a_service_held_again_in_its_linger_keeps_its_slices() {
     let plan = plan_of(&service, &slices, held("entracte-w", &endpoints()), 2);
     let again = stored(&slices, &plan.edits);
     assert_eq!(again, held_cart().1);
-    assert!(is_marked(&patched(&service, &plan.edits)));
+    assert!(patched(&service, &plan.edits).is_marked());
 }
 
 #[test]
@@ -286,7 +286,7 @@ fn a_service_that_becomes_unfit_while_it_is_held_is_given_back() {
     unfit.spec.as_mut().unwrap().internal_traffic_policy = Some("Local".into());
     let plan = plan_of(&unfit, &slices, held("entracte-w", &endpoints()), 9);
     assert!(matches!(plan.outcome, Outcome::Refused(_)));
-    assert!(!is_marked(&patched(&unfit, &plan.edits)));
+    assert!(!patched(&unfit, &plan.edits).is_marked());
 }
 
 #[test]
@@ -307,12 +307,8 @@ fn after_a_release_each_port_is_given_back_when_the_app_serves_it() {
     let mut platform = app_slice(true);
     platform.ports.as_mut().unwrap().truncate(1);
     let look = |slices: &[EndpointSlice]| {
-        let observed = Observed {
-            service: &service,
-            ours: slices.iter().collect(),
-            platform: vec![&platform],
-        };
-        plan(&observed, Desired::Released, LINGER, at(1))
+        let around = with_slices(slices, std::slice::from_ref(&platform));
+        service.plan(&around, Desired::Released, LINGER, at(1))
     };
     let first = look(&slices);
     let narrowed = stored(&slices, &first.edits);

@@ -163,6 +163,14 @@ fn slice_ports(service: &Service, port: u16) -> Vec<EndpointPort> {
         .collect()
 }
 
+/// What the labels of our slices match.
+pub const OURS: &str = "endpointslice.kubernetes.io/managed-by=entracte.dev";
+
+/// What the labels of the slices of a Service match, whoever wrote them.
+pub fn of_service(name: &str) -> String {
+    format!("{}={name}", names::SERVICE_NAME_LABEL)
+}
+
 /// Whether `slice` is ours.
 pub fn is_ours(slice: &EndpointSlice) -> bool {
     label(slice, names::SLICE_MANAGED_BY_LABEL) == Some(names::SLICE_MANAGED_BY)

@@ -1,6 +1,5 @@
 //! What the tests of plans share: objects from manifests, and an API server that only patches.
 
-use k8s_openapi::api::networking::v1::Ingress;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -18,7 +17,7 @@ pub(super) fn object<K: DeserializeOwned>(yaml: &str) -> K {
 pub(super) fn patched<K: Serialize + DeserializeOwned>(object: &K, edits: &[Edit]) -> K {
     let mut value = serde_json::to_value(object).unwrap();
     for edit in edits {
-        if let Edit::PatchService { patch, .. } | Edit::PatchIngress { patch, .. } = edit {
+        if let Edit::Patch { patch, .. } = edit {
             json_patch::patch(&mut value, patch).unwrap();
         }
     }
@@ -38,9 +37,7 @@ pub(super) fn patched_by<K: Serialize + DeserializeOwned>(
 /// The patch of the only edit, as JSON.
 pub(super) fn only_patch(edits: &[Edit]) -> Value {
     match edits {
-        [Edit::PatchIngress { patch, .. } | Edit::PatchService { patch, .. }] => {
-            serde_json::to_value(patch).unwrap()
-        }
+        [Edit::Patch { patch, .. }] => serde_json::to_value(patch).unwrap(),
         _ => panic!("not one patch: {edits:?}"),
     }
 }
@@ -68,9 +65,4 @@ pub(super) fn held<'a>(bridge: &'a str, endpoints: &'a [Endpoint]) -> Desired<'a
         endpoints,
         backend: endpoints,
     })
-}
-
-/// The names of the Services that `ingress` leads to, in order.
-pub(super) fn led_to(ingress: &Ingress) -> Vec<&str> {
-    super::ingress::backends(ingress).collect()
 }

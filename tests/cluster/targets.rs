@@ -101,7 +101,7 @@ fn unfit() -> Vec<(Kind, &'static str, Value, &'static str)> {
             Kind::Ingress,
             "bucket",
             json!({"defaultBackend": {"resource": {"apiGroup": "x.test", "kind": "Bucket", "name": "b"}}}),
-            "the default backend of the Ingress leads to a resource",
+            "the default backend of the Ingress leads to something else than a Service",
         ),
     ]
 }

@@ -2,13 +2,16 @@
 
 use std::fmt;
 
-use k8s_openapi::api::networking::v1::{Ingress, IngressBackend};
+use k8s_openapi::api::networking::v1::{HTTPIngressPath, Ingress, IngressRule};
 use serde::{Deserialize, Serialize};
+
+use super::Backend;
+use crate::plan::route::{self, Leaf};
 
 /// What names a backend within its Ingress, whatever is inserted before it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", untagged)]
-pub(super) enum Place {
+pub(in crate::plan) enum Place {
     /// `spec.rules[].http.paths[]`
     #[serde(rename_all = "camelCase")]
     Path {
@@ -37,41 +40,53 @@ fn is_zero(occurrence: &usize) -> bool {
 }
 
 impl Place {
-    pub(super) const DEFAULT: Self = Self::Default { default: true };
+    const DEFAULT: Self = Self::Default { default: true };
 
-    pub(super) fn host(&self) -> Option<&str> {
+    fn host(&self) -> Option<&str> {
         match self {
             Self::Path { host, .. } => host.as_deref(),
             Self::Default { .. } => None,
         }
     }
 
-    pub(super) fn path(&self) -> Option<&str> {
+    fn path(&self) -> Option<&str> {
         match self {
             Self::Path { path, .. } => path.as_deref(),
             Self::Default { .. } => None,
         }
     }
+}
 
+impl route::Place for Place {
     fn is_like(&self, other: &Self) -> bool {
-        match (self, other) {
-            (
-                Self::Path {
-                    host,
-                    path,
-                    path_type,
-                    ..
-                },
-                Self::Path {
-                    host: h,
-                    path: p,
-                    path_type: t,
-                    ..
-                },
-            ) => host == h && path == p && path_type == t,
-            (Self::Default { .. }, Self::Default { .. }) => true,
-            _ => false,
+        self.clone().nth(0) == other.clone().nth(0)
+    }
+
+    fn occurrence(&self) -> usize {
+        match self {
+            Self::Path { occurrence, .. } => *occurrence,
+            Self::Default { .. } => 0,
         }
+    }
+
+    fn nth(mut self, nth: usize) -> Self {
+        if let Self::Path { occurrence, .. } = &mut self {
+            *occurrence = nth;
+        }
+        self
+    }
+
+    /// By host and path, by path, by host.
+    fn nearest<'p>(&self, relatives: &[&'p Self]) -> Option<&'p Self> {
+        let same_host = |other: &Self| other.host() == self.host();
+        let same_path = |other: &Self| other.path() == self.path();
+        let find = |related: &dyn Fn(&Self) -> bool| {
+            let mut paths = relatives.iter().filter(|other| ***other != Self::DEFAULT);
+            paths.find(|other| related(other)).copied()
+        };
+        find(&|other| same_host(other) && same_path(other))
+            .or_else(|| find(&same_path))
+            .or_else(|| find(&same_host))
     }
 }
 
@@ -89,59 +104,44 @@ impl fmt::Display for Place {
     }
 }
 
-/// One backend.
-#[derive(Debug, Clone)]
-pub(super) struct Leaf<'a> {
-    pub(super) place: Place,
-    /// Rule and path, for the patch; `None` for the default backend.
-    pub(super) index: Option<(usize, usize)>,
-    pub(super) backend: &'a IngressBackend,
-}
-
-impl<'a> Leaf<'a> {
-    pub(super) fn service(&self) -> Option<&'a str> {
-        self.backend
-            .service
-            .as_ref()
-            .map(|service| service.name.as_str())
-    }
-}
-
 /// Every backend of `ingress`, the default one first.
-pub(super) fn leaves(ingress: &Ingress) -> Vec<Leaf<'_>> {
+pub(super) fn leaves(ingress: &Ingress) -> Vec<Leaf<Ingress>> {
     let Some(spec) = &ingress.spec else {
         return Vec::new();
     };
-    let mut leaves: Vec<Leaf<'_>> = Vec::new();
-    if let Some(backend) = &spec.default_backend {
-        leaves.push(Leaf {
-            place: Place::DEFAULT,
-            index: None,
-            backend,
-        });
+    let default = spec.default_backend.iter().map(|backend| Leaf {
+        place: Place::DEFAULT,
+        path: vec!["spec".to_owned(), "defaultBackend".to_owned()],
+        stands: Backend {
+            backend: backend.clone(),
+        },
+    });
+    let rules = spec.rules.iter().flatten().enumerate();
+    let paths = rules.flat_map(|(at, rule)| {
+        let paths = rule.http.iter().flat_map(|http| &http.paths);
+        paths
+            .enumerate()
+            .map(move |(within, path)| under_a_path((at, rule), (within, path)))
+    });
+    route::told_apart(default.chain(paths))
+}
+
+fn under_a_path(
+    (at, rule): (usize, &IngressRule),
+    (within, path): (usize, &HTTPIngressPath),
+) -> Leaf<Ingress> {
+    let (at, within) = (at.to_string(), within.to_string());
+    let tokens = ["spec", "rules", &at, "http", "paths", &within, "backend"];
+    Leaf {
+        place: Place::Path {
+            host: rule.host.clone(),
+            path: path.path.clone(),
+            path_type: path.path_type.clone(),
+            occurrence: 0,
+        },
+        path: tokens.map(str::to_owned).into(),
+        stands: Backend {
+            backend: path.backend.clone(),
+        },
     }
-    for (rule_index, rule) in spec.rules.iter().flatten().enumerate() {
-        for (path_index, path) in rule.http.iter().flat_map(|http| &http.paths).enumerate() {
-            let mut place = Place::Path {
-                host: rule.host.clone(),
-                path: path.path.clone(),
-                path_type: path.path_type.clone(),
-                occurrence: 0,
-            };
-            let before = leaves
-                .iter()
-                .filter(|leaf| leaf.place.is_like(&place))
-                .count();
-            if let Place::Path { occurrence, .. } = &mut place {
-                *occurrence = before;
-            }
-            let index = Some((rule_index, path_index));
-            leaves.push(Leaf {
-                place,
-                index,
-                backend: &path.backend,
-            });
-        }
-    }
-    leaves
 }
