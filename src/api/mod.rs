@@ -7,6 +7,7 @@
 
 pub mod conditions;
 pub mod crd;
+pub mod httproute;
 pub mod names;
 pub mod response;
 mod rules;

@@ -16,6 +16,7 @@ pub mod backend;
 pub mod bridge;
 pub mod edit;
 pub mod holdable;
+mod httproute;
 mod ingress;
 pub mod leaf;
 pub mod ownership;
