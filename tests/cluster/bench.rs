@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use entracte::api::MaintenanceWindow;
-use entracte_testbed::api_proxy::{ApiProxy, Mark, Recorded};
+use entracte_testbed::api_proxy::{ApiProxy, Lists, Mark, Recorded};
 use entracte_testbed::cluster::Cluster;
 use entracte_testbed::load::Report;
 use entracte_testbed::network;
@@ -26,8 +26,11 @@ use crate::Result;
 /// Short enough for a test to see what comes after it.
 pub(crate) const LINGER: Duration = Duration::from_secs(10);
 
-/// The ports of the backend: more than the windows of any test but the one that wants them all.
-pub(crate) const PORTS: usize = 16;
+/// The ports of the backend: more than the windows of any test.
+pub(crate) const PORTS: u16 = 200;
+
+/// The first of them.
+pub(crate) const FIRST_PORT: u16 = 20000;
 
 /// How many backend pods each test finds.
 const BACKENDS: usize = 2;
@@ -85,7 +88,7 @@ impl Bench {
             controller_server: proxy.url(),
             controller_arguments: vec![
                 format!("--linger={}s", LINGER.as_secs()),
-                format!("--ports=20000-{}", 20000 + PORTS - 1),
+                format!("--ports={FIRST_PORT}-{}", FIRST_PORT + PORTS - 1),
             ],
             backends: BACKENDS,
             ..Options::shipped(&cluster)
@@ -130,6 +133,10 @@ impl Bench {
     }
 
     async fn mend(&self) -> Result {
+        self.proxy.clear_faults();
+        self.proxy.let_watches_go();
+        self.proxy.come_back();
+        self.proxy.replay(Lists::default());
         let mut operator = self.operator().await;
         operator.controller().start().await?;
         while operator.backends().len() < BACKENDS {

@@ -1,33 +1,47 @@
 //! A controller that dies at any point of its work.
 //!
 //! The connection to the API server is cut at the k-th write, once before the API server gets it
-//! and once after, nothing passes any more, and the controller is killed and started again: for
-//! each k until the work has no more writes. Whatever was done by then, the next controller takes
-//! the targets to where they belong, and they come back as they were.
+//! and once after, and nothing about that target passes any more until the controller is killed
+//! and started again: for each k until the work has no more writes. Whatever was done by then, the
+//! next controller takes the target to where it belongs, and it comes back as it was, with nothing
+//! of ours left.
+//!
+//! Each point has a namespace of its own, so that one controller dies at many points at once:
+//! nothing is agreed between namespaces but who has which port of the backend.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
-use entracte_testbed::api_proxy::{Cut, Side};
-use entracte_testbed::app::App;
+use entracte_testbed::api_proxy::{Fault, Mark, Side};
 use entracte_testbed::target::Kind;
 use entracte_testbed::verdict::Occurrence;
 use kube::api::DeleteParams;
-use serde_json::{Value, json};
-use tokio::time::sleep;
+use serde_json::json;
+use tokio::time::{Instant, sleep};
 
 use crate::Result;
 use crate::bench::Bench;
-use crate::objects::{api, eventually, merge, ours, windows};
-use crate::scene::{APP, always, create, named, once};
+use crate::crowd::{Crowd, Member, View};
+use crate::objects::{merge, windows};
+use crate::scene::{always, once};
 
 const KINDS: [Kind; 2] = [Kind::Ingress, Kind::Service];
 
+/// How many writes are tried side by side: as many as most of these works have, and some.
+const DEPTH: usize = 14;
+
 /// More writes than any of these works has.
-const TOO_MANY: usize = 40;
+const TOO_MANY: usize = 3 * DEPTH;
 
 /// A work that has come so far needs no more writes when none came for this long.
-const QUIET: Duration = Duration::from_millis(1500);
+const QUIET: TimeDelta = TimeDelta::milliseconds(1500);
+
+/// How long a work may take until it is done or cut, the linger included.
+const LIMIT: Duration = Duration::from_secs(60);
+
+const POLL: Duration = Duration::from_millis(200);
 
 /// What the controller has to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,39 +73,178 @@ pub(crate) async fn a_controller_may_die_at_any_write_after_the_window_was_delet
 }
 
 async fn at_each_write(bench: &Bench, work: Work) -> Result {
-    let mut points = 0;
-    for nth in 1..TOO_MANY {
-        let mut struck = false;
-        for side in [Side::Before, Side::After] {
-            let point = Point {
-                bench,
-                work,
-                nth,
-                side,
-            };
-            let strikes = point
-                .tried()
-                .await
-                .map_err(|error| format!("{work:?}, {side} write {nth}: {error}"))?;
-            points += usize::from(strikes);
-            struck |= strikes;
-        }
-        if !struck {
-            println!("crash points: {points}");
-            assert!(nth > 2, "{work:?} has only {nth} writes");
-            return nothing_is_left(bench).await;
-        }
+    let mut points = Vec::new();
+    let mut flows: Vec<Flow> = KINDS.into_iter().flat_map(Flow::both).collect();
+    let mut nths = 1..1 + DEPTH;
+    while !flows.is_empty() {
+        assert!(
+            nths.end <= 1 + TOO_MANY,
+            "{work:?} goes on and on: {flows:?}"
+        );
+        let batch = Batch::set(bench, work, &flows, nths.clone()).await?;
+        let struck = batch.tried().await?;
+        flows.retain(|flow| {
+            let of_flow = struck.iter().filter(|point| point.flow == *flow);
+            of_flow.count() == nths.len()
+        });
+        points.extend(struck);
+        nths = nths.end..nths.end + DEPTH;
     }
-    Err(format!("{work:?} has more than {TOO_MANY} writes").into())
+    println!("crash points: {} ({work:?})", points.len());
+    for flow in KINDS.into_iter().flat_map(Flow::both) {
+        let writes = points.iter().filter(|point| point.flow == flow).count();
+        println!(
+            "  {} writes of an {:?}, cut {}",
+            writes, flow.kind, flow.side
+        );
+        assert!(writes > 2, "{work:?}, {flow:?} has only {writes} writes");
+    }
+    Ok(())
 }
 
-/// Once what lingers has gone.
-async fn nothing_is_left(bench: &Bench) -> Result {
-    let left = eventually("nothing of ours is left", async || {
-        Ok(ours(bench).await?.is_empty().then_some(()))
-    });
-    if let Err(error) = left.await {
-        return Err(format!("{error}: {:?}", ours(bench).await?).into());
+/// The same work, cut at one write after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Flow {
+    kind: Kind,
+    side: Side,
+}
+
+impl Flow {
+    fn both(kind: Kind) -> [Self; 2] {
+        [Side::Before, Side::After].map(|side| Self { kind, side })
+    }
+}
+
+/// One point at which the controller dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Point {
+    flow: Flow,
+    nth: usize,
+}
+
+/// Points that are tried at once, each on a target of its own.
+struct Batch<'b> {
+    work: Work,
+    points: Vec<Point>,
+    crowd: Crowd<'b>,
+}
+
+impl<'b> Batch<'b> {
+    async fn set(bench: &'b Bench, work: Work, flows: &[Flow], nths: Range<usize>) -> Result<Self> {
+        let of_flow = |flow: &Flow| {
+            let flow = *flow;
+            nths.clone().map(move |nth| Point { flow, nth })
+        };
+        let points: Vec<Point> = flows.iter().flat_map(of_flow).collect();
+        let kinds: Vec<Kind> = points.iter().map(|point| point.flow.kind).collect();
+        Ok(Self {
+            work,
+            points,
+            crowd: Crowd::set(bench, "crash", &kinds).await?,
+        })
+    }
+
+    /// The points that there were; the targets are well in either case.
+    async fn tried(&self) -> Result<Vec<Point>> {
+        let Self { work, crowd, .. } = self;
+        let bench = crowd.bench;
+        if *work != Work::Hold {
+            let first = if *work == Work::AnotherLeads {
+                once(under_way())
+            } else {
+                always()
+            };
+            crowd.windows("first", &first).await?;
+            crowd
+                .all("it is held", |member, view| view.is_led_by(member, "first"))
+                .await?;
+        }
+        for (point, member) in self.points.iter().zip(&crowd.members) {
+            let cut = Fault::cut(point.nth, point.flow.side).about(&member.namespace);
+            bench.proxy.arm(cut.for_good());
+        }
+        let struck = self.struck().await?;
+        bench.operator().await.controller().kill().await?;
+        bench.proxy.clear_faults();
+        bench.operator().await.controller().start().await?;
+        crowd
+            .all(&format!("{work:?} is done"), |member, view| {
+                self.has_arrived(member, view)
+            })
+            .await?;
+        bench.delete_windows().await?;
+        crowd
+            .all("it is as before", |member, view| view.is_as_before(member))
+            .await?;
+        Ok(struck)
+    }
+
+    /// Begins the work, and waits until each cut has struck, or the work is done without it.
+    async fn struck(&self) -> Result<Vec<Point>> {
+        let bench = self.crowd.bench;
+        let begun = bench.proxy.mark();
+        self.crowd
+            .each(async |member| begin(bench, self.work, member).await)
+            .await?;
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            sleep(POLL).await;
+            let left = bench.proxy.faults_left();
+            let is_left = |member: &Member| {
+                let about = Some(&member.namespace);
+                left.iter().any(|fault| fault.namespace.as_ref() == about)
+            };
+            let view = self.crowd.look().await?;
+            let busy = self.busy(begun);
+            let is_done = |member: &&Member| {
+                !busy.contains(&member.namespace) && self.has_arrived(member, &view)
+            };
+            let mut open = self.crowd.members.iter().filter(|it| is_left(it));
+            if open.clone().all(|member| is_done(&member)) {
+                let pairs = self.points.iter().zip(&self.crowd.members);
+                let struck = pairs.filter(|(_, member)| !is_left(member));
+                return Ok(struck.map(|(point, _)| *point).collect());
+            }
+            if Instant::now() >= deadline {
+                let first = open.find(|member| !is_done(member));
+                let seen = first.map(|member| (member, view.of(member)));
+                return Err(format!("neither cut nor done: {seen:#?}").into());
+            }
+        }
+    }
+
+    /// The namespaces in which something was written a moment ago.
+    fn busy(&self, begun: Mark) -> BTreeSet<String> {
+        let quiet_since = Utc::now() - QUIET;
+        let writes = self.crowd.bench.proxy.writes_since(begun).into_iter();
+        writes
+            .filter(|write| write.received >= quiet_since)
+            .filter_map(|write| write.request.namespace)
+            .collect()
+    }
+
+    /// Whether a target is where the work takes it.
+    fn has_arrived(&self, member: &Member, view: &View) -> bool {
+        match self.work {
+            Work::Hold => view.is_led_by(member, "first"),
+            Work::AnotherLeads => view.is_led_by(member, "second"),
+            Work::Release | Work::Deletion => view.is_as_before(member),
+        }
+    }
+}
+
+/// Gives the controller something to do.
+async fn begin(bench: &Bench, work: Work, member: &Member) -> Result {
+    let windows = windows(bench, &member.namespace);
+    match work {
+        Work::Hold => member.window(bench, "first", &always()).await?,
+        Work::Release => {
+            merge(&windows, "first", json!({"spec": {"suspend": true}})).await?;
+        }
+        Work::AnotherLeads => member.window(bench, "second", &always()).await?,
+        Work::Deletion => {
+            windows.delete("first", &DeleteParams::default()).await?;
+        }
     }
     Ok(())
 }
@@ -102,160 +255,5 @@ fn under_way() -> Occurrence {
     Occurrence {
         start,
         end: start + TimeDelta::hours(1),
-    }
-}
-
-/// One point at which the controller dies.
-struct Point<'b> {
-    bench: &'b Bench,
-    work: Work,
-    nth: usize,
-    side: Side,
-}
-
-impl Point<'_> {
-    /// Whether there was such a point; the targets are well in either case.
-    async fn tried(&self) -> Result<bool> {
-        let Self { bench, work, .. } = *self;
-        let scene = Scene::set(bench).await?;
-        let first = if work == Work::AnotherLeads {
-            once(under_way())
-        } else {
-            always()
-        };
-        if work != Work::Hold {
-            scene.window("first", first).await?;
-            scene.leads("entracte-first").await?;
-        }
-        let cut = Cut::new(self.nth, self.side).about(&scene.namespace);
-        bench.proxy.cut(cut.for_good());
-        scene.begin(work).await?;
-        let struck = self.strikes(&scene).await?;
-        if struck {
-            bench.operator().await.controller().kill().await?;
-        }
-        bench.proxy.clear_faults();
-        bench.operator().await.controller().start().await?;
-        scene.arrives(work).await?;
-        scene.end().await?;
-        Ok(struck)
-    }
-
-    /// Waits until the cut has struck, or the work is done without it.
-    async fn strikes(&self, scene: &Scene<'_>) -> Result<bool> {
-        let proxy = &self.bench.proxy;
-        let mut quiet = proxy.mark();
-        loop {
-            sleep(QUIET).await;
-            if proxy.faults_left() == 0 {
-                return Ok(true);
-            }
-            let is_quiet = self.bench.writes_in(&scene.namespace, quiet).is_empty();
-            if is_quiet && scene.has_arrived(self.work).await? {
-                return Ok(false);
-            }
-            quiet = proxy.mark();
-        }
-    }
-}
-
-/// A Service and an Ingress without pods behind them.
-struct Scene<'b> {
-    bench: &'b Bench,
-    namespace: String,
-    originals: [Value; 2],
-    _app: App,
-}
-
-impl<'b> Scene<'b> {
-    async fn set(bench: &'b Bench) -> Result<Self> {
-        let namespace = bench.cluster.namespace("crash").await?;
-        let app = App::create(&bench.cluster, &namespace, APP, 0).await?;
-        let mut scene = Self {
-            bench,
-            namespace,
-            originals: Default::default(),
-            _app: app,
-        };
-        scene.originals = scene.objects().await?;
-        Ok(scene)
-    }
-
-    /// Ingress and Service, but for what anybody's write changes.
-    async fn objects(&self) -> Result<[Value; 2]> {
-        let mut objects: [Value; 2] = Default::default();
-        for (kind, slot) in KINDS.into_iter().zip(&mut objects) {
-            let object = api(self.bench, kind, &self.namespace).get(APP).await?;
-            let managers = object.metadata.managed_fields.into_iter().flatten();
-            let ours = |manager: &String| manager == "entracte";
-            *slot = json!({
-                "owns": managers.filter_map(|entry| entry.manager).any(|name| ours(&name)),
-                "labels": object.metadata.labels,
-                "annotations": object.metadata.annotations,
-                "spec": object.data["spec"],
-            });
-        }
-        Ok(objects)
-    }
-
-    async fn window(&self, name: &str, schedule: Value) -> Result {
-        let targets = KINDS.map(|kind| named(kind, APP)).into();
-        create(self.bench, &self.namespace, name, schedule, targets).await
-    }
-
-    /// Gives the controller something to do.
-    async fn begin(&self, work: Work) -> Result {
-        let windows = windows(self.bench, &self.namespace);
-        match work {
-            Work::Hold => self.window("first", always()).await?,
-            Work::Release => {
-                merge(&windows, "first", json!({"spec": {"suspend": true}})).await?;
-            }
-            Work::AnotherLeads => self.window("second", always()).await?,
-            Work::Deletion => {
-                windows.delete("first", &DeleteParams::default()).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether the targets are where a work takes them.
-    async fn has_arrived(&self, work: Work) -> Result<bool> {
-        match work {
-            Work::Hold => self.is_led_by("entracte-first").await,
-            Work::AnotherLeads => self.is_led_by("entracte-second").await,
-            Work::Release | Work::Deletion => Ok(self.objects().await? == self.originals),
-        }
-    }
-
-    async fn arrives(&self, work: Work) -> Result {
-        eventually("the targets are where they belong", async || {
-            Ok(self.has_arrived(work).await?.then_some(()))
-        })
-        .await
-    }
-
-    async fn leads(&self, bridge: &str) -> Result {
-        eventually("the targets are held", async || {
-            Ok(self.is_led_by(bridge).await?.then_some(()))
-        })
-        .await
-    }
-
-    /// Whether the Ingress leads to the bridge and the Service is held.
-    async fn is_led_by(&self, bridge: &str) -> Result<bool> {
-        let [ingress, service] = self.objects().await?;
-        let backend = &ingress["spec"]["rules"][0]["http"]["paths"][0]["backend"];
-        let key = &service["spec"]["selector"]["entracte.dev/hold"];
-        Ok(backend["service"]["name"] == bridge && key.is_string())
-    }
-
-    /// Deletes every window, after which all is as it was.
-    async fn end(&self) -> Result {
-        self.bench.delete_windows().await?;
-        eventually("the targets are as they were", async || {
-            Ok((self.objects().await? == self.originals).then_some(()))
-        })
-        .await
     }
 }

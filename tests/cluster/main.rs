@@ -20,6 +20,7 @@
 mod bad_input;
 mod bench;
 mod crashes;
+mod crowd;
 mod early_end;
 mod edits;
 mod flips;

@@ -26,12 +26,20 @@ const POLL: Duration = Duration::from_millis(50);
 
 /// Objects of the kind of a target, as JSON.
 pub(crate) fn api(bench: &Bench, kind: Kind, namespace: &str) -> Api<DynamicObject> {
-    let resource = match kind {
+    Api::namespaced_with(bench.client(), namespace, &resource(kind))
+}
+
+/// The same in every namespace.
+pub(crate) fn everywhere(bench: &Bench, kind: Kind) -> Api<DynamicObject> {
+    Api::all_with(bench.client(), &resource(kind))
+}
+
+fn resource(kind: Kind) -> ApiResource {
+    match kind {
         Kind::Service => ApiResource::erase::<Service>(&()),
         Kind::Ingress => ApiResource::erase::<Ingress>(&()),
         Kind::HttpRoute => gateway_resource("HTTPRoute"),
-    };
-    Api::namespaced_with(bench.client(), namespace, &resource)
+    }
 }
 
 pub(crate) fn windows(bench: &Bench, namespace: &str) -> Api<MaintenanceWindow> {

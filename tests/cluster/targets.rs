@@ -5,18 +5,21 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use entracte::api::conditions::ConditionType;
 use entracte::api::status::TargetState::{Missing, Refused};
+use entracte::notice::Notice;
 use entracte_testbed::app::App;
 use entracte_testbed::load::{Class, Verdict};
 use entracte_testbed::target::Kind;
 use entracte_testbed::verdict::Occurrence;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Api;
 use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::core::DynamicObject;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::Result;
-use crate::bench::{Bench, LINGER, PORTS};
-use crate::objects::{api, merge, status, why, windows};
+use crate::bench::{Bench, FIRST_PORT, PORTS};
+use crate::objects::{api, eventually, merge, status, why, windows};
 use crate::scene::{APP, Scene, WINDOW, always, create, named, once, settled, soon};
 
 pub(crate) async fn a_missing_target_is_held_when_it_appears(bench: &Bench) -> Result {
@@ -245,15 +248,60 @@ pub(crate) async fn of_overlapping_windows_the_one_that_ends_last_answers(bench:
     Ok(())
 }
 
+/// How many ports that test leaves free: as many windows and one more are enough.
+const FREE_PORTS: u16 = 16;
+
 pub(crate) async fn a_window_without_a_port_says_so(bench: &Bench) -> Result {
+    take_most_ports(bench).await?;
+    let said = all_but_one_window_have_a_port(bench).await;
+    give_ports_back(bench).await?;
+    said
+}
+
+/// Takes ports as anybody may, by a ConfigMap of that name, once none lingers after another test.
+async fn take_most_ports(bench: &Bench) -> Result {
+    let labelled = ListParams::default().labels("entracte.dev/notice");
+    eventually("no port lingers", async || {
+        let left = notices(bench).list_metadata(&labelled).await?;
+        Ok(left.items.is_empty().then_some(()))
+    })
+    .await?;
+    for port in FIRST_PORT + FREE_PORTS..FIRST_PORT + PORTS {
+        let taken = serde_json::from_value(json!({"metadata": {
+            "name": Notice::object_name(port),
+            "labels": {"entracte.dev/notice": "true", TAKEN: "true"},
+        }}))?;
+        notices(bench)
+            .create(&PostParams::default(), &taken)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn give_ports_back(bench: &Bench) -> Result {
+    let taken = ListParams::default().labels(TAKEN);
+    let everything = DeleteParams::default();
+    notices(bench)
+        .delete_collection(&everything, &taken)
+        .await?;
+    Ok(())
+}
+
+/// The label of a ConfigMap that is there for its name alone.
+const TAKEN: &str = "port-taken";
+
+fn notices(bench: &Bench) -> Api<ConfigMap> {
+    Api::namespaced(bench.client(), "entracte-system")
+}
+
+async fn all_but_one_window_have_a_port(bench: &Bench) -> Result {
     let namespace = bench.cluster.namespace("ports").await?;
-    let name = |number: usize| format!("window-{number}");
-    for number in 0..=PORTS {
+    let name = |number: u16| format!("window-{number}");
+    for number in 0..=FREE_PORTS {
         let targets = vec![named(Kind::Service, "nobody")];
         create(bench, &namespace, &name(number), always(), targets).await?;
     }
-    // Ports that lingered after another test come free in a while.
-    sleep(LINGER + Duration::from_secs(5)).await;
+    sleep(Duration::from_secs(5)).await;
     let mut without = Vec::new();
     for window in &windows(bench, &namespace)
         .list(&ListParams::default())

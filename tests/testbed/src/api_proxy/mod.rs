@@ -8,7 +8,7 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use entracte_testbed::api_proxy::{ApiProxy, Cut, Side};
+//! use entracte_testbed::api_proxy::{ApiProxy, Fault, Side};
 //!
 //! let upstream = "https://10.0.0.1:6443".parse()?;
 //! let proxy = ApiProxy::start(([10, 0, 0, 1], 0).into(), &upstream, "ca.crt".as_ref()).await?;
@@ -17,7 +17,7 @@
 //! // … wait …
 //! assert_eq!(proxy.writes_since(settled), []);
 //!
-//! proxy.cut(Cut::new(2, Side::After));
+//! proxy.arm(Fault::cut(2, Side::After));
 //! // … apply a window; the answer to the second write from now is lost …
 //! # Ok(())
 //! # }
@@ -25,10 +25,12 @@
 
 mod fault;
 mod forward;
+mod lists;
 mod path;
 mod record;
 #[cfg(test)]
 mod tests;
+mod watches;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -51,11 +53,15 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
 use self::fault::Faults;
-pub use self::fault::{Cut, Side};
+pub use self::fault::{Fault, Harm, Side};
 use self::forward::{Client, Forwarder};
+pub use self::lists::Lists;
+use self::lists::Memory;
 pub use self::path::{RequestInfo, Verb};
 use self::record::Record;
 pub use self::record::{Counts, Mark, Outcome, Recorded, count};
+pub use self::watches::Delay;
+use self::watches::Watches;
 
 /// Why the proxy did not start.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +98,8 @@ pub struct ApiProxy {
     address: SocketAddr,
     record: Arc<Record>,
     faults: Arc<Faults>,
+    watches: Arc<Watches>,
+    memory: Arc<Memory>,
     stop: oneshot::Sender<()>,
     accepting: JoinHandle<()>,
 }
@@ -121,17 +129,23 @@ impl ApiProxy {
     ) -> Self {
         let record = Arc::new(Record::default());
         let faults = Arc::new(Faults::default());
+        let watches = Arc::new(Watches::default());
+        let memory = Arc::new(Memory::default());
         let (stop, stopped) = oneshot::channel();
         let forwarder = Forwarder {
             client,
             upstream,
             record: record.clone(),
             faults: faults.clone(),
+            watches: watches.clone(),
+            memory: memory.clone(),
         };
         Self {
             address,
             record,
             faults,
+            watches,
+            memory,
             stop,
             accepting: tokio::spawn(accept(listener, Arc::new(forwarder), stopped)),
         }
@@ -169,19 +183,56 @@ impl ApiProxy {
         requests
     }
 
-    /// Cuts one write from now.
-    pub fn cut(&self, cut: Cut) {
-        self.faults.arm(cut);
+    /// Harms one write from now.
+    pub fn arm(&self, fault: Fault) {
+        self.faults.arm(fault);
     }
 
-    /// How many faults have not struck yet.
-    pub fn faults_left(&self) -> usize {
+    /// The faults that have not struck yet.
+    pub fn faults_left(&self) -> Vec<Fault> {
         self.faults.armed()
     }
 
-    /// Forgets the faults that have not struck yet.
+    /// Forgets the faults that have not struck yet, and ends those that strike for good.
     pub fn clear_faults(&self) {
         self.faults.clear();
+    }
+
+    /// Holds the events of watches back, also of those that are open, until they are let go.
+    pub fn delay_watches(&self, delay: Delay) {
+        self.watches.delay(delay);
+    }
+
+    /// Passes on at once what was held back, and what comes.
+    pub fn let_watches_go(&self) {
+        self.watches.let_go();
+    }
+
+    /// Closes every connection without an answer, and ends every watch, until
+    /// [`ApiProxy::come_back`].
+    pub fn go_away(&self) {
+        self.watches.set_away(true);
+    }
+
+    /// Ends what [`ApiProxy::go_away`] began.
+    pub fn come_back(&self) {
+        self.watches.set_away(false);
+    }
+
+    /// The last lists, to be given once more later.
+    pub fn lists(&self) -> Lists {
+        self.memory.last()
+    }
+
+    /// Answers each of these lists once more with what it was answered with then: who asks gets an
+    /// older state than it might have seen before, as from an API server whose cache lags behind.
+    pub fn replay(&self, lists: Lists) {
+        self.memory.replay(lists);
+    }
+
+    /// How many lists are still to be answered from before.
+    pub fn lists_to_replay(&self) -> usize {
+        self.memory.to_replay()
     }
 
     /// Closes all connections and stops listening. Afterwards nothing is passed on.

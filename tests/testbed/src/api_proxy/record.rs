@@ -48,6 +48,26 @@ pub enum Outcome {
         /// When.
         at: DateTime<Utc>,
     },
+    /// Another answer was given than the API server's.
+    Instead {
+        /// The status that was given.
+        given: u16,
+        /// Before or after the API server got the request.
+        side: Side,
+        /// What the API server answered, if it was asked.
+        status: Option<u16>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Nothing was given, and the connection stays open.
+    Silent {
+        /// Before or after the API server got the request.
+        side: Side,
+        /// What the API server answered, if it was asked.
+        status: Option<u16>,
+        /// When it would have been given.
+        at: DateTime<Utc>,
+    },
     /// The API server could not be reached or broke off; the connection was closed, as the API
     /// server's would have been.
     Failed {
@@ -63,7 +83,9 @@ impl Recorded {
     pub fn status(&self) -> Option<u16> {
         match self.outcome {
             Outcome::Answered { status, .. } => Some(status),
-            Outcome::Cut { status, .. } => status,
+            Outcome::Cut { status, .. }
+            | Outcome::Instead { status, .. }
+            | Outcome::Silent { status, .. } => status,
             Outcome::Pending | Outcome::Failed { .. } => None,
         }
     }
@@ -72,6 +94,22 @@ impl Recorded {
     pub fn is_write(&self) -> bool {
         self.request.is_write()
     }
+
+    /// Whether it is in `namespace`, or is a write elsewhere whose body speaks of it.
+    pub fn is_about(&self, namespace: &str) -> bool {
+        self.request.namespace.as_deref() == Some(namespace) || speaks_of(&self.body, namespace)
+    }
+}
+
+/// Whether `name` stands in a body, and not as a part of a longer name.
+pub(super) fn speaks_of(body: &[u8], name: &str) -> bool {
+    let body = String::from_utf8_lossy(body);
+    let is_of_a_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    body.match_indices(name).any(|(at, found)| {
+        let before = body[..at].chars().next_back();
+        let after = body[at + found.len()..].chars().next();
+        !before.is_some_and(is_of_a_name) && !after.is_some_and(is_of_a_name)
+    })
 }
 
 impl fmt::Display for Recorded {
@@ -90,6 +128,16 @@ impl fmt::Display for Recorded {
                 Some(status) => write!(f, "cut {side} ({status})"),
                 None => write!(f, "cut {side}"),
             },
+            Outcome::Instead {
+                given,
+                side,
+                status,
+                ..
+            } => match status {
+                Some(status) => write!(f, "{given} instead of {status}, {side}"),
+                None => write!(f, "{given} instead, {side}"),
+            },
+            Outcome::Silent { side, .. } => write!(f, "silent {side}"),
             Outcome::Failed { cause, .. } => write!(f, "failed: {cause}"),
         }?;
         if self.body.is_empty() {

@@ -1,5 +1,7 @@
 //! The proxy before a small HTTPS server that stands for the API server.
 
+mod harms;
+
 use std::convert::Infallible;
 use std::io::Write as _;
 use std::net::Ipv4Addr;
@@ -116,6 +118,12 @@ impl Upstream {
         self.got.lock().unwrap().clone()
     }
 
+    /// The next answer's body.
+    fn body_next(&self, text: &'static str) {
+        let mut events = self.stream_next();
+        events.try_send(Ok(Frame::data(Bytes::from(text)))).unwrap();
+    }
+
     /// The next answer's body is what is sent here.
     fn stream_next(&self) -> mpsc::Sender<Event> {
         let (sender, events) = mpsc::channel(1);
@@ -138,6 +146,17 @@ async fn send(
     path: &str,
     body: &'static str,
 ) -> Result<Response<Incoming>, legacy::Error> {
+    timeout(LIMIT, asked(proxy, method, path, body))
+        .await
+        .unwrap()
+}
+
+async fn asked(
+    proxy: &ApiProxy,
+    method: Method,
+    path: &str,
+    body: &'static str,
+) -> Result<Response<Incoming>, legacy::Error> {
     let client = legacy::Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
     let request = Request::builder()
         .method(method)
@@ -147,7 +166,7 @@ async fn send(
         .header("content-type", "application/json-patch+json")
         .body(Full::from(body))
         .unwrap();
-    timeout(LIMIT, client.request(request)).await.unwrap()
+    client.request(request).await
 }
 
 async fn patch(proxy: &ApiProxy) -> Result<Response<Incoming>, legacy::Error> {
@@ -273,12 +292,12 @@ async fn the_upstream_learns_that_a_watcher_has_gone() {
 async fn a_write_that_is_cut_before_never_reaches_the_upstream() {
     let upstream = Upstream::start().await;
     let proxy = upstream.proxy().await;
-    proxy.cut(Cut::new(2, Side::Before));
+    proxy.arm(Fault::cut(2, Side::Before));
     patch(&proxy).await.unwrap();
     send(&proxy, Method::GET, SERVICE, "").await.unwrap();
     patch(&proxy).await.unwrap_err();
     assert_eq!(upstream.got().len(), 2);
-    assert_eq!(proxy.faults_left(), 0);
+    assert_eq!(proxy.faults_left(), []);
     patch(&proxy).await.unwrap();
     assert_eq!(upstream.got().len(), 3);
     let outcomes: Vec<_> = proxy.requests().into_iter().map(|r| r.outcome).collect();
@@ -296,7 +315,7 @@ async fn a_write_that_is_cut_before_never_reaches_the_upstream() {
 async fn a_write_that_is_cut_after_has_reached_the_upstream() {
     let upstream = Upstream::start().await;
     let proxy = upstream.proxy().await;
-    proxy.cut(Cut::new(1, Side::After));
+    proxy.arm(Fault::cut(1, Side::After));
     patch(&proxy).await.unwrap_err();
     assert_eq!(upstream.got()[0].body, "[]");
     let recorded = &proxy.requests()[0];
@@ -318,7 +337,7 @@ async fn a_write_that_is_cut_after_has_reached_the_upstream() {
 async fn cleared_faults_do_not_strike() {
     let upstream = Upstream::start().await;
     let proxy = upstream.proxy().await;
-    proxy.cut(Cut::new(1, Side::Before));
+    proxy.arm(Fault::cut(1, Side::Before));
     proxy.clear_faults();
     patch(&proxy).await.unwrap();
 }
