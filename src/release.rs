@@ -107,7 +107,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
                 waiting.push((namespace.clone(), target.clone()));
                 "released; our answer stands in until its app is ready".to_owned()
             }
-            Ok(Outcome::Serving | Outcome::Held) => "released".to_owned(),
+            Ok(Outcome::Serving | Outcome::Held | Outcome::Holding(_)) => "released".to_owned(),
             Ok(Outcome::Missing) => "gone; our slices of it are deleted".to_owned(),
             Ok(Outcome::Waiting(reason) | Outcome::Refused(reason)) => {
                 failed += 1;

@@ -158,7 +158,7 @@ async fn apply(client: &Client, namespace: &str, edit: &Edit) -> Result<(), Erro
         Edit::ReplaceBridge(bridge) => replace(&services(), bridge).await,
         Edit::DeleteBridge(which) => delete(&services(), which).await,
         Edit::CreateSlice(slice) => create(&slices(), slice).await,
-        Edit::ReplaceSlice(slice) => replace(&slices(), slice).await,
+        Edit::ReplaceSlice(slice) | Edit::EmptySlice(slice) => replace(&slices(), slice).await,
         Edit::DeleteSlice(which) => delete(&slices(), which).await,
     }
 }

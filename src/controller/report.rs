@@ -34,7 +34,8 @@ pub(super) async fn report(
     for manifest in &observed.manifests {
         let before = manifest.status();
         let status = status_of(observed, manifest, applied, prepared, &before, now);
-        if status == before || was_told(context, manifest) {
+        let settles = is_settling(observed, manifest, applied);
+        if status == before || settles || was_told(context, manifest) {
             continue;
         }
         let refusal = new_refusal(&before, &status);
@@ -55,6 +56,17 @@ pub(super) async fn report(
         }
     }
     all_written
+}
+
+fn is_settling(
+    observed: &Observed,
+    manifest: &Manifest,
+    applied: &BTreeMap<TargetRef, Applied>,
+) -> bool {
+    let uid = manifest.metadata().uid.as_ref();
+    let mut windows = observed.windows.iter();
+    let window = windows.find(|window| Some(&window.uid) == uid);
+    window.is_some_and(|window| status::is_settling(window, applied))
 }
 
 fn status_of(

@@ -75,6 +75,17 @@ pub(super) fn status(facts: Facts<'_>) -> MaintenanceWindowStatus {
     }
 }
 
+/// Whether a target of `window` was held only a moment ago, so that within another the status will
+/// say what came of it: one write, and not two.
+pub(super) fn is_settling(window: &Window, applied: &BTreeMap<TargetRef, Applied>) -> bool {
+    let mut targets = window
+        .targets
+        .iter()
+        .filter_map(|target| applied.get(target));
+    targets
+        .any(|applied| matches!(applied.result, Ok(Outcome::Holding(_))) && applied.again.is_some())
+}
+
 /// The status of a window that was not understood: nothing of it is honoured.
 pub(super) fn refusal(
     problems: &[Problem],
@@ -208,10 +219,12 @@ fn state(target: &TargetRef, active: bool, facts: Facts<'_>) -> (TargetState, Op
             )),
         ),
         // Another window wants it held, and has not got so far.
-        Ok(Outcome::Waiting(_)) | Err(_) if !active && applied.is_covered => {
+        Ok(Outcome::Waiting(_) | Outcome::Holding(_)) | Err(_) if !active && applied.is_covered => {
             (TargetState::Serving, None)
         }
-        Ok(Outcome::Waiting(reason)) => (unfinished, Some(reason.clone())),
+        Ok(Outcome::Waiting(reason) | Outcome::Holding(reason)) => {
+            (unfinished, Some(reason.clone()))
+        }
         Ok(Outcome::Refused(reason)) => (TargetState::Refused, Some(reason.clone())),
         Err(error) => (unfinished, Some(error.reason())),
     }

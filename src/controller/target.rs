@@ -54,6 +54,9 @@ impl Snapshot {
         namespace: &str,
         target: &TargetRef,
     ) -> Result<Self, Error> {
+        // What is around it first: a slice is emptied because its Service is held, and where it was
+        // released and filled since the slices were read, their guard does not hold.
+        let around = around(client, namespace, target).await?;
         let object = match target.kind {
             TargetKind::Service => read::<Service>(client, namespace, target).await?,
             TargetKind::Ingress => read::<Ingress>(client, namespace, target).await?,
@@ -62,7 +65,6 @@ impl Snapshot {
         let Some(object) = object else {
             return Ok(Self::Missing);
         };
-        let around = around(client, namespace, target).await?;
         Ok(Self::Present { object, around })
     }
 
@@ -235,13 +237,15 @@ fn not_applied(target: TargetRef, error: Error, is_covered: bool) -> Applied {
 
 /// Whether a plan writes one kind because of what was read of another. Each kind is watched by
 /// itself, and a guard on one says nothing of the other: our slices must not go behind a Service
-/// that is held after all, nor a Service be held whose slices have gone.
+/// that is held after all, nor a Service be held whose slices have gone, nor the platform's be
+/// emptied behind one that was given back.
 fn leans_on_another_kind(plan: &Plan) -> bool {
-    let deletes = |edit: &Edit| matches!(edit, Edit::DeleteSlice(_));
+    let rests = |edit: &Edit| matches!(edit, Edit::DeleteSlice(_) | Edit::EmptySlice(_));
     let is_of_service = |edit: &Edit| match edit {
         Edit::Patch { kind, .. } => !kind.is_route(),
         _ => false,
     };
+    let holds = matches!(plan.outcome, Outcome::Held | Outcome::Holding(_));
     let patches_alone = matches!(&plan.edits[..], [edit] if is_of_service(edit));
-    plan.edits.iter().any(deletes) || plan.outcome == Outcome::Held && patches_alone
+    plan.edits.iter().any(rests) || holds && patches_alone
 }

@@ -44,6 +44,10 @@ pub enum Edit {
     CreateSlice(Box<EndpointSlice>),
     /// Write a slice of ours as it should be; it bears the resourceVersion that was read.
     ReplaceSlice(Box<EndpointSlice>),
+    /// Write a slice of the platform's without its endpoints; it bears the resourceVersion that was
+    /// read. It rests on the hold of its Service, which has to be read after the slice and right
+    /// before this.
+    EmptySlice(Box<EndpointSlice>),
     /// Take a slice of ours away.
     DeleteSlice(Precondition),
 }

@@ -59,7 +59,7 @@ pub trait Holdable: Debug + Send + Sync {
     }
 
     /// The plan that makes it answer from the backend. It is asked for where nothing is refused.
-    fn hold(&self, around: &Surroundings, answering: Answering<'_>) -> Plan;
+    fn hold(&self, around: &Surroundings, answering: Answering<'_>, now: DateTime<Utc>) -> Plan;
 
     /// The plan that gives it back.
     fn release(&self, around: &Surroundings, linger: TimeDelta, now: DateTime<Utc>) -> Plan;
@@ -78,7 +78,7 @@ pub trait Holdable: Debug + Send + Sync {
                 ..self.release(around, linger, now)
             },
             Desired::Held(answering) => match self.refusal(around, answering) {
-                None => self.hold(around, answering),
+                None => self.hold(around, answering, now),
                 Some(reason) => Plan {
                     outcome: Outcome::Refused(reason),
                     ..self.release(around, linger, now)

@@ -53,7 +53,7 @@ impl Holdable for HttpRoute {
             .or_else(|| route::too_long(self, around, answering.bridge))
     }
 
-    fn hold(&self, around: &Surroundings, answering: Answering<'_>) -> Plan {
+    fn hold(&self, around: &Surroundings, answering: Answering<'_>, _now: DateTime<Utc>) -> Plan {
         route::hold(self, around, answering)
     }
 

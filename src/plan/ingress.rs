@@ -49,7 +49,7 @@ impl Holdable for Ingress {
             .or_else(|| route::too_long(self, around, answering.bridge))
     }
 
-    fn hold(&self, around: &Surroundings, answering: Answering<'_>) -> Plan {
+    fn hold(&self, around: &Surroundings, answering: Answering<'_>, _now: DateTime<Utc>) -> Plan {
         route::hold(self, around, answering)
     }
 

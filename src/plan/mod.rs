@@ -20,6 +20,8 @@ mod httproute;
 mod ingress;
 pub mod leaf;
 pub mod ownership;
+pub mod platform;
+pub mod record;
 mod route;
 mod service;
 pub mod slices;
@@ -96,8 +98,10 @@ impl Plan {
 pub enum Outcome {
     /// Nothing of ours is on the target.
     Serving,
-    /// The target answers from the backend.
+    /// The target answers from the backend, and nobody else answers for it.
     Held,
+    /// The target answers from the backend, and others still answer beside it.
+    Holding(Reason),
     /// The target is the user's again; our slices stay until the app's own are ready.
     Releasing {
         /// When our slices go at the latest.

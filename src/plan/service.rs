@@ -7,6 +7,7 @@
 //! `pkg/controller/endpointslicemirroring`), so that traffic would split.
 //!
 //! Ready-first in both directions: for a moment there are endpoints of both, and never none.
+//! Where the platform does not empty its slices soon, a hold empties them (`platform.rs`).
 
 use chrono::{DateTime, TimeDelta, Utc};
 use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
@@ -15,12 +16,15 @@ use kube::core::ObjectMeta;
 
 use super::edit::{Edit, PatchBuilder, Precondition};
 use super::holdable::{Behind, Holdable, Surroundings, bears_marks, owned_by_controller};
+use super::platform::{self, Left};
+use super::record::Record;
 use super::slices::Family;
 use super::{
     Answering, BACKEND_UNAVAILABLE, Outcome, Plan, Reason, UNSUPPORTED, bridge, leaf, slices,
 };
 use crate::api::names;
 use crate::api::target::TargetKind;
+use crate::api::time::to_milliseconds;
 
 /// How old a view of the platform's slices may be: before this has passed since a release, slices
 /// that look ready may be those from before the platform emptied them.
@@ -62,8 +66,8 @@ impl Holdable for Service {
         unfit(self).or_else(|| missing_family(self, answering))
     }
 
-    fn hold(&self, around: &Surroundings, answering: Answering<'_>) -> Plan {
-        hold(&Observed::of(self, around), answering)
+    fn hold(&self, around: &Surroundings, answering: Answering<'_>, now: DateTime<Utc>) -> Plan {
+        hold(&Observed::of(self, around), answering, now)
     }
 
     /// After a release our slices stay, for each family and port, until the platform's have a
@@ -105,7 +109,7 @@ fn bears_key(service: &Service) -> bool {
 
 /// While the target is held, the slice of a family of which no backend pod answers stays as it
 /// is: an address that may work is better than none, and better than the app in its upgrade.
-fn hold(observed: &Observed<'_>, answering: Answering<'_>) -> Plan {
+fn hold(observed: &Observed<'_>, answering: Answering<'_>, now: DateTime<Utc>) -> Plan {
     let service = observed.service;
     let answers = |family: &Family| {
         let mut endpoints = answering.endpoints.iter();
@@ -125,10 +129,32 @@ fn hold(observed: &Observed<'_>, answering: Answering<'_>) -> Plan {
     let stays = |slice: &&EndpointSlice| silent.iter().any(|family| family.is_of(slice));
     let ours = observed.ours.iter().copied().filter(|slice| !stays(slice));
     let mut edits = slices::edits(ours, wanted);
-    let uid = service.metadata.uid.as_deref().unwrap_or_default();
-    let marks = marks(service, Some(uid));
+    let record = record(service, now);
+    let marks = marks(service, Some(&record));
     edits.extend(marks.edit_of(TargetKind::Service, &service.metadata));
-    Plan::new(edits, Outcome::Held)
+    let left = Left::of(observed.platform.iter().copied(), &answered);
+    let moment = record
+        .at
+        .filter(|at| *at <= now)
+        .map(|at| at + platform::MOMENT);
+    match moment.filter(|moment| now < *moment) {
+        Some(moment) if left != Left::default() => Plan::new(edits, left.outcome()).again(moment),
+        _ => {
+            let (emptied, left) = left.emptied();
+            edits.extend(emptied);
+            Plan::new(edits, left.outcome())
+        }
+    }
+}
+
+/// What is known of the hold: as the annotation says, or, where the selector is taken over now, anew.
+fn record(service: &Service, now: DateTime<Utc>) -> Record {
+    if bears_key(service) {
+        return Record::of(&service.metadata);
+    }
+    Record {
+        at: Some(to_milliseconds(now)),
+    }
 }
 
 fn no_answer(is_held: bool) -> Reason {
@@ -218,34 +244,34 @@ fn delete(slice: &EndpointSlice) -> Edit {
     Edit::DeleteSlice(Precondition::of(&slice.metadata))
 }
 
-/// The selector key and the label, in one patch: set to hold, `None` to release.
-fn marks(service: &Service, hold: Option<&str>) -> PatchBuilder {
+/// The selector key, the label and the annotation, in one patch: set to hold, `None` to release.
+fn marks(service: &Service, hold: Option<&Record>) -> PatchBuilder {
     let metadata: &ObjectMeta = &service.metadata;
+    let uid = metadata.uid.as_deref().unwrap_or_default();
     let mut patch = PatchBuilder::guarded(metadata);
     leaf::set(
         &mut patch,
         ["spec", "selector"],
         selector(service),
         names::HOLD_KEY,
-        hold,
+        hold.map(|_| uid),
     );
-    let label = hold.map(|_| names::HELD);
-    let labels = metadata.labels.as_ref();
     leaf::set(
         &mut patch,
         ["metadata", "labels"],
-        labels,
+        metadata.labels.as_ref(),
         names::HELD_LABEL,
-        label,
+        hold.map(|_| names::HELD),
     );
-    if hold.is_none() {
-        let annotations = metadata.annotations.as_ref();
+    // A record that somebody took away is of no use without another write.
+    if hold.is_none() || !patch.is_empty() {
+        let record = hold.map(Record::to_json);
         leaf::set(
             &mut patch,
             ["metadata", "annotations"],
-            annotations,
+            metadata.annotations.as_ref(),
             names::HOLD_ANNOTATION,
-            None,
+            record.as_deref(),
         );
     }
     patch
@@ -372,3 +398,7 @@ fn missing_family(service: &Service, answering: Answering<'_>) -> Option<Reason>
 #[cfg(test)]
 #[path = "service_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "service_effect_tests.rs"]
+mod effect_tests;

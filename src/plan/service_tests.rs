@@ -19,13 +19,13 @@ spec:
   - {name: admin, port: 81, targetPort: 8081, protocol: TCP, appProtocol: http}
 ";
 
-const LINGER: TimeDelta = TimeDelta::seconds(120);
+pub(super) const LINGER: TimeDelta = TimeDelta::seconds(120);
 
-fn at(seconds: i64) -> DateTime<Utc> {
+pub(super) fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
 }
 
-fn cart() -> Service {
+pub(super) fn cart() -> Service {
     object(CART)
 }
 
@@ -35,7 +35,7 @@ fn with(edit: impl FnOnce(&mut serde_json::Value)) -> Service {
     serde_json::from_value(value).unwrap()
 }
 
-fn with_slices(ours: &[EndpointSlice], platform: &[EndpointSlice]) -> Surroundings {
+pub(super) fn with_slices(ours: &[EndpointSlice], platform: &[EndpointSlice]) -> Surroundings {
     let slices = ours.iter().chain(platform).cloned();
     Surroundings {
         slices: slices.map(Arc::new).collect(),
@@ -48,7 +48,7 @@ fn plan_of(service: &Service, ours: &[EndpointSlice], desired: Desired<'_>, now:
 }
 
 /// The slices of ours after `edits`, as the API server would have them.
-fn stored(ours: &[EndpointSlice], edits: &[Edit]) -> Vec<EndpointSlice> {
+pub(super) fn stored(ours: &[EndpointSlice], edits: &[Edit]) -> Vec<EndpointSlice> {
     let mut stored = ours.to_vec();
     for edit in edits {
         match edit {
@@ -66,7 +66,7 @@ fn stored(ours: &[EndpointSlice], edits: &[Edit]) -> Vec<EndpointSlice> {
     stored
 }
 
-fn held_cart() -> (Service, Vec<EndpointSlice>) {
+pub(super) fn held_cart() -> (Service, Vec<EndpointSlice>) {
     let service = cart();
     let edits = plan_of(&service, &[], held("entracte-w", &endpoints()), 0).edits;
     (patched(&service, &edits), stored(&[], &edits))
@@ -99,6 +99,8 @@ fn our_slices_stand_before_the_selector_is_changed() {
             {"op": "replace", "path": "/metadata/resourceVersion", "value": "5"},
             {"op": "add", "path": "/spec/selector/entracte.dev~1hold", "value": "u1"},
             {"op": "add", "path": "/metadata/labels", "value": {"entracte.dev/held": "true"}},
+            {"op": "add", "path": "/metadata/annotations",
+                "value": {"entracte.dev/hold": r#"{"at":"2027-01-15T08:00:00Z"}"#}},
         ])
     );
     assert_eq!(plan.outcome, Outcome::Held);

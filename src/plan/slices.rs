@@ -173,7 +173,12 @@ pub fn of_service(name: &str) -> String {
 
 /// Whether `slice` is ours.
 pub fn is_ours(slice: &EndpointSlice) -> bool {
-    label(slice, names::SLICE_MANAGED_BY_LABEL) == Some(names::SLICE_MANAGED_BY)
+    managed_by(slice) == Some(names::SLICE_MANAGED_BY)
+}
+
+/// Who writes `slice`, as it says.
+pub fn managed_by(slice: &EndpointSlice) -> Option<&str> {
+    label(slice, names::SLICE_MANAGED_BY_LABEL)
 }
 
 /// The name of the Service that `slice` belongs to.

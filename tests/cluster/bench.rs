@@ -137,6 +137,7 @@ impl Bench {
         self.proxy.let_watches_go();
         self.proxy.come_back();
         self.proxy.replay(Lists::default());
+        self.cluster.resume_controllers().await?;
         let mut operator = self.operator().await;
         operator.controller().start().await?;
         while operator.backends().len() < BACKENDS {

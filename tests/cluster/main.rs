@@ -3,6 +3,7 @@
 //! | file | what it shows |
 //! |---|---|
 //! | `flips.rs` | a target is held and given back on time, and nobody gets anything else |
+//! | `effect.rs` | a hold takes effect, however far the platform's controllers lag behind |
 //! | `early_end.rs` | a window that ends early restores at once |
 //! | `edits.rs` | what a user writes while a target is held is kept |
 //! | `interruptions.rs` | a controller that dies, a backend pod that is replaced |
@@ -23,6 +24,7 @@ mod crashes;
 mod crowd;
 mod early_end;
 mod edits;
+mod effect;
 mod flips;
 mod interruptions;
 mod objects;
@@ -86,6 +88,13 @@ fn trials(shared: Option<&Shared>) -> Vec<Trial> {
             an_ingress_is_held_on_time_and_given_back_as_it_was,
             a_service_is_held_on_time_and_given_back_as_it_was,
             an_app_that_is_not_ready_at_the_end_is_waited_for;
+        effect:
+            a_hold_takes_effect_while_the_platforms_controllers_stand_still,
+            many_services_answer_from_the_backend_at_once,
+            a_hold_that_the_platform_follows_costs_no_write_more,
+            a_service_that_is_released_by_hand_while_it_is_emptied_is_served_again,
+            an_emptied_slice_is_filled_again_by_the_platform,
+            endpoints_of_somebody_else_are_left_and_named;
         early_end:
             moving_the_end_restores_at_once,
             suspending_a_window_restores_at_once_and_resuming_it_holds_again,

@@ -63,7 +63,7 @@ pub enum ProcessError {
         tail: String,
     },
     /// It could not be waited for, or not be sent a signal.
-    #[error("cannot end {name}: {source}")]
+    #[error("cannot end, pause or resume {name}: {source}")]
     End {
         /// What it is called.
         name: String,
@@ -187,20 +187,33 @@ impl Process {
         result.map_err(|source| self.end_error(source))
     }
 
+    /// Stops the process in the middle of whatever it does (SIGSTOP), until it is resumed. A
+    /// stopped process can be killed.
+    pub fn pause(&self) -> Result<(), ProcessError> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets a process that was paused go on.
+    pub fn resume(&self) -> Result<(), ProcessError> {
+        self.signal(Signal::CONT)
+    }
+
     /// Sends SIGTERM and waits until the process is gone; one that takes longer than `patience`
     /// is killed.
     pub async fn terminate(mut self, patience: Duration) -> Result<(), ProcessError> {
-        if let Some(pid) = self
-            .child
-            .id()
-            .and_then(|id| Pid::from_raw(id.cast_signed()))
-        {
-            kill_process(pid, Signal::TERM).map_err(|errno| self.end_error(errno.into()))?;
-        }
+        self.signal(Signal::TERM)?;
         match timeout(patience, self.child.wait()).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(source)) => Err(self.end_error(source)),
             Err(_) => self.kill().await,
+        }
+    }
+
+    fn signal(&self, signal: Signal) -> Result<(), ProcessError> {
+        let id = self.child.id().map(u32::cast_signed);
+        match id.and_then(Pid::from_raw) {
+            Some(pid) => kill_process(pid, signal).map_err(|errno| self.end_error(errno.into())),
+            None => Ok(()),
         }
     }
 

@@ -38,7 +38,7 @@ pub use proxies::Proxy;
 use crate::{
     network::{self, NetworkError},
     process::{Process, ProcessError},
-    programs::KUBECTL,
+    programs::{KUBE_CONTROLLER_MANAGER, KUBECTL},
     run_folder::RunFolder,
 };
 use credentials::Credentials;
@@ -223,6 +223,30 @@ impl Cluster {
         let address = Ipv4Addr::new(10, 244, high, low).into();
         network::add_address(address).await?;
         Ok(address)
+    }
+
+    /// Stops the platform's controllers (kube-controller-manager) in the middle of whatever they
+    /// do: no slice follows its Service any more.
+    pub async fn pause_controllers(&self) -> Result<(), ClusterError> {
+        self.on_controllers(Process::pause).await
+    }
+
+    /// Lets the platform's controllers go on, whether or not they were paused.
+    pub async fn resume_controllers(&self) -> Result<(), ClusterError> {
+        self.on_controllers(Process::resume).await
+    }
+
+    async fn on_controllers(
+        &self,
+        act: fn(&Process) -> Result<(), ProcessError>,
+    ) -> Result<(), ClusterError> {
+        let processes = self.shared.processes.lock().await;
+        for process in processes.iter() {
+            if process.name() == KUBE_CONTROLLER_MANAGER {
+                act(process)?;
+            }
+        }
+        Ok(())
     }
 
     /// Kills the proxies and the control plane and waits until they are gone.
