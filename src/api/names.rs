@@ -20,6 +20,10 @@ pub const HELD_LABEL: &str = "entracte.dev/held";
 /// The value of [`HELD_LABEL`] while an object is held.
 pub const HELD: &str = "true";
 
+/// The value of [`HELD_LABEL`] while an object is released: what it leads to is the user's again,
+/// and the marks go with the next write.
+pub const RELEASING: &str = "releasing";
+
 /// The label on a bridge that names its window.
 pub const WINDOW_LABEL: &str = "entracte.dev/window";
 

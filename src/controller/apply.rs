@@ -6,7 +6,6 @@ use std::time::Duration;
 use json_patch::Patch as JsonPatch;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::{ApiResource, GroupVersionKind, ObjectMeta};
 use kube::{Api, Client, ResourceExt};
@@ -141,18 +140,13 @@ async fn apply(client: &Client, namespace: &str, edit: &Edit) -> Result<(), Erro
     let services = || Api::<Service>::namespaced(client.clone(), namespace);
     let slices = || Api::<EndpointSlice>::namespaced(client.clone(), namespace);
     match edit {
-        Edit::Patch {
-            kind,
-            name,
-            patch,
-            owners,
-        } => {
+        Edit::Patch { kind, name, patch } => {
             let object = Object::new(client, namespace, *kind, name);
-            object.borrow_and_patch(patch, owners).await
+            object.borrow_and_patch(patch).await
         }
-        Edit::GiveUp { kind, name } => {
+        Edit::GiveBack { kind, name } => {
             let object = Object::new(client, namespace, *kind, name);
-            object.give_up(&[]).await
+            object.read_and_give_back().await
         }
         Edit::CreateBridge(bridge) => create(&services(), bridge).await,
         Edit::ReplaceBridge(bridge) => replace(&services(), bridge).await,
@@ -178,39 +172,34 @@ impl<'a> Object<'a> {
         Self { api, kind, name }
     }
 
-    /// Patches it, and gives the ownership of the leaves back to whom it belongs. A failure of the
-    /// second is logged and no more: the first did what was asked for, and the next plan gives up
-    /// what is still ours.
-    async fn borrow_and_patch(
-        &self,
-        patch: &JsonPatch,
-        owners: &[ManagedFieldsEntry],
-    ) -> Result<(), Error> {
+    /// Patches it, and gives the ownership of the leaves back to whom it belongs. Of a hold a failure
+    /// of the second is logged and no more: the first did what was asked for, and the next plan
+    /// gives back what is still ours. A release is complete with the second.
+    async fn borrow_and_patch(&self, patch: &JsonPatch) -> Result<(), Error> {
         let patched = self.patch(patch).await?;
-        let given_back = match self.give_back(&patched.metadata, owners).await {
+        let given_back = match self.give_back(&patched.metadata).await {
             // A controller that follows the object may have written to it in between.
-            Err(Error::Stale(_)) => self.give_up(owners).await,
+            Err(Error::Stale(_)) => self.read_and_give_back().await,
             result => result,
         };
-        if let Err(error) = given_back {
-            let Self { kind, name, .. } = self;
-            tracing::warn!(%kind, name, %error, "the ownership of its fields is not given back yet");
+        match given_back {
+            Err(error) if !ownership::is_released(&patched.metadata) => {
+                let Self { kind, name, .. } = self;
+                tracing::warn!(%kind, name, %error, "the ownership of its fields is not given back yet");
+                Ok(())
+            }
+            result => result,
         }
-        Ok(())
     }
 
-    /// Gives back what is still ours as it is now; to nobody where `owners` are not known.
-    async fn give_up(&self, owners: &[ManagedFieldsEntry]) -> Result<(), Error> {
+    /// Gives back what is still ours as it is now.
+    async fn read_and_give_back(&self) -> Result<(), Error> {
         let object = within_patience(&self.action("read"), self.api.get(self.name)).await?;
-        self.give_back(&object.metadata, owners).await
+        self.give_back(&object.metadata).await
     }
 
-    async fn give_back(
-        &self,
-        metadata: &ObjectMeta,
-        owners: &[ManagedFieldsEntry],
-    ) -> Result<(), Error> {
-        match ownership::give_back(self.kind, metadata, owners) {
+    async fn give_back(&self, metadata: &ObjectMeta) -> Result<(), Error> {
+        match ownership::give_back(self.kind, metadata) {
             Some(patch) => self.patch(&patch).await.map(|_| ()),
             None => Ok(()),
         }

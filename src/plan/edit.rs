@@ -4,11 +4,9 @@ use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch, PatchOperation, RemoveOperation, ReplaceOperation};
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::core::ObjectMeta;
 use serde_json::{Value, json};
 
-use super::ownership;
 use crate::api::target::TargetKind;
 
 /// One write. Each is guarded: it fails with a conflict, and changes nothing, where the object is
@@ -21,14 +19,15 @@ pub enum Edit {
         kind: TargetKind,
         /// Its name.
         name: String,
-        /// The patch; it begins with the resourceVersion that was read.
+        /// The patch; it begins with the resourceVersion that was read. The one that gives the
+        /// ownership of the leaves back follows it ([`ownership::give_back`]).
+        ///
+        /// [`ownership::give_back`]: super::ownership::give_back
         patch: Patch,
-        /// Whom the ownership of the leaves is given back to, by a patch of its own.
-        owners: Vec<ManagedFieldsEntry>,
     },
-    /// Give up the leaves of a user's object that an earlier patch took over, and that a crash
-    /// kept from being given back.
-    GiveUp {
+    /// Give the ownership of leaves back that an earlier patch took over, where a crash kept it from
+    /// being given back.
+    GiveBack {
         /// What it is.
         kind: TargetKind,
         /// Its name.
@@ -119,7 +118,6 @@ impl PatchBuilder {
             kind,
             name: object.name.clone().unwrap_or_default(),
             patch: self.build(),
-            owners: ownership::others(kind, object),
         })
     }
 }

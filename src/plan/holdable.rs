@@ -11,8 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::core::ObjectMeta;
 
-use super::{Answering, Desired, Edit, OWNED, Outcome, Plan, Reason, ownership};
-use crate::api::names;
+use super::{Answering, Desired, Edit, OWNED, Outcome, Plan, Reason, marks, ownership};
 use crate::api::target::TargetKind;
 
 /// An object that can be held, as it was read.
@@ -25,7 +24,7 @@ pub trait Holdable: Debug + Send + Sync {
 
     /// Whether it bears anything of ours that a release has to take away.
     fn is_marked(&self) -> bool {
-        bears_marks(self.metadata())
+        marks::are_on(self.metadata())
     }
 
     /// Whether it answers from the backend, whatever its marks say.
@@ -85,7 +84,7 @@ pub trait Holdable: Debug + Send + Sync {
                 },
             },
         };
-        giving_up(self.kind(), self.metadata(), plan)
+        giving_back(self.kind(), self.metadata(), plan)
     }
 }
 
@@ -107,14 +106,6 @@ pub struct Surroundings {
     pub bridges: Arc<BTreeSet<String>>,
 }
 
-/// Whether our label or our annotation is on an object.
-pub(super) fn bears_marks(metadata: &ObjectMeta) -> bool {
-    let labels = metadata.labels.as_ref();
-    let annotations = metadata.annotations.as_ref();
-    labels.is_some_and(|labels| labels.contains_key(names::HELD_LABEL))
-        || annotations.is_some_and(|annotations| annotations.contains_key(names::HOLD_ANNOTATION))
-}
-
 /// Why a target that a controller owns is not held, or `None` where nobody does.
 pub(super) fn owned_by_controller(kind: TargetKind, metadata: &ObjectMeta) -> Option<Reason> {
     let owner = metadata
@@ -132,12 +123,12 @@ pub(super) fn owned_by_controller(kind: TargetKind, metadata: &ObjectMeta) -> Op
     ))
 }
 
-/// A plan that also gives up leaves that a crash kept from being given back.
-fn giving_up(kind: TargetKind, metadata: &ObjectMeta, mut plan: Plan) -> Plan {
+/// A plan that also gives the ownership back that a crash kept from being given back.
+fn giving_back(kind: TargetKind, metadata: &ObjectMeta, mut plan: Plan) -> Plan {
     let patches = |edit: &Edit| matches!(edit, Edit::Patch { .. });
     if ownership::is_borrowed(kind, metadata) && !plan.edits.iter().any(patches) {
         let name = metadata.name.clone().unwrap_or_default();
-        plan.edits.push(Edit::GiveUp { kind, name });
+        plan.edits.push(Edit::GiveBack { kind, name });
     }
     plan
 }

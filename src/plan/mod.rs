@@ -9,7 +9,8 @@
 //! - Every write to a user's object is one JSON Patch that carries its leaves, the label and the
 //!   annotation together, and that fails with 409 where the object is not the one that was read.
 //! - A release undoes our own edits only: what anybody else wrote while the target was held stays.
-//! - The ownership of a field that such a patch takes over is given back by the next write.
+//! - The ownership of a field that such a patch takes over is given back by the next write; whose
+//!   it is, the annotation says until then.
 //! - A target that is refused is not touched; one that becomes unfit while it is held is released.
 
 pub mod backend;
@@ -19,6 +20,7 @@ pub mod holdable;
 mod httproute;
 mod ingress;
 pub mod leaf;
+mod marks;
 pub mod ownership;
 pub mod platform;
 pub mod record;

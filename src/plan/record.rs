@@ -5,18 +5,25 @@
 //! member that is absent, or that nobody can read, says nothing.
 
 use chrono::{DateTime, Utc};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::core::ObjectMeta;
 use serde::{Deserialize, Serialize};
 
+use super::ownership;
 use crate::api::names;
+use crate::api::target::TargetKind;
 
 /// The members that are the same for every kind.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
-    /// When the leaf was last taken over by us.
+    /// Of a Service: when its selector was last taken over by us.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<DateTime<Utc>>,
+    /// Who owned the leaves when they were last taken over by us: the part of each entry of the
+    /// managed fields that is about them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owners: Vec<ManagedFieldsEntry>,
 }
 
 impl Record {
@@ -27,6 +34,14 @@ impl Record {
             .and_then(|annotations| annotations.get(names::HOLD_ANNOTATION))
             .and_then(|text| serde_json::from_str(text).ok())
             .unwrap_or_default()
+    }
+
+    /// What a patch that takes the leaves of an object over has to write down.
+    pub fn taking(kind: TargetKind, metadata: &ObjectMeta) -> Self {
+        Self {
+            at: None,
+            owners: ownership::owners(kind, metadata),
+        }
     }
 
     /// The value of the annotation.
@@ -51,10 +66,26 @@ mod tests {
 
     #[test]
     fn a_record_reads_back_what_it_wrote() {
-        let at = DateTime::from_timestamp_millis(1_800_000_000_123);
-        let record = Record { at };
+        let record = Record {
+            at: DateTime::from_timestamp_millis(1_800_000_000_123),
+            ..Record::default()
+        };
         assert_eq!(record.to_json(), r#"{"at":"2027-01-15T08:00:00.123Z"}"#);
         assert_eq!(read(&record.to_json()), record);
+        let owner = object(
+            "{manager: helm, operation: Apply, apiVersion: v1, fieldsType: FieldsV1, time: \
+             '2026-12-01T09:00:00Z', fieldsV1: {f:spec: {f:selector: {}}}}",
+        );
+        let record = Record {
+            owners: vec![owner],
+            ..record
+        };
+        assert_eq!(read(&record.to_json()), record);
+        assert_eq!(
+            read(&record.to_json()).to_json(),
+            record.to_json(),
+            "else it would be written again and again"
+        );
     }
 
     #[test]

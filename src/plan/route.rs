@@ -10,14 +10,14 @@
 use std::collections::BTreeSet;
 use std::fmt::{Debug, Display};
 
-use kube::core::ObjectMeta;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::edit::PatchBuilder;
 use super::holdable::{Behind, Holdable, Surroundings};
 use super::{
-    Answering, BACKEND_UNAVAILABLE, ORIGINAL_UNKNOWN, Outcome, Plan, Reason, UNSUPPORTED, leaf,
+    Answering, BACKEND_UNAVAILABLE, ORIGINAL_UNKNOWN, Outcome, Plan, Reason, UNSUPPORTED, marks,
+    record as common,
 };
 use crate::api::names;
 use crate::api::target::TargetKind;
@@ -169,7 +169,6 @@ pub(super) fn hold<R: Route>(route: &R, around: &Surroundings, answering: Answer
         return Plan::nothing(Outcome::Waiting(reason));
     }
     let originals = Originals::of(route, &around.bridges);
-    let (record, unknown) = originals.record(answering.bridge);
     let mut patch = PatchBuilder::guarded(route.metadata());
     for leaf in &originals.leaves {
         let wanted = route.held(&leaf.stands, answering.bridge);
@@ -177,12 +176,18 @@ pub(super) fn hold<R: Route>(route: &R, around: &Surroundings, answering: Answer
             R::write(&mut patch, leaf, &wanted);
         }
     }
+    let common = if patch.is_empty() {
+        common::Record::of(route.metadata())
+    } else {
+        common::Record::taking(route.kind(), route.metadata())
+    };
+    let (record, unknown) = originals.record(answering.bridge, common);
     let outcome = if unknown.is_empty() {
         Outcome::Held
     } else {
         Outcome::Waiting(unknown_originals(&unknown))
     };
-    mark(&mut patch, route.metadata(), Some(&record.to_json()));
+    marks::hold(&mut patch, route.metadata(), &record.to_json());
     let edits = patch.edit_of(route.kind(), route.metadata());
     Plan::new(edits.into_iter().collect(), outcome)
 }
@@ -204,10 +209,15 @@ pub(super) fn release<R: Route>(route: &R, around: &Surroundings) -> Plan {
             None => unknown.push(leaf.place.to_string()),
         }
     }
+    let metadata = route.metadata();
     let outcome = if unknown.is_empty() {
-        mark(&mut patch, route.metadata(), None);
+        let record = || originals.record_of_release();
+        marks::release(&mut patch, route.kind(), metadata, record);
         Outcome::Serving
     } else {
+        if !patch.is_empty() {
+            marks::record(&mut patch, metadata, &originals.record_of_release());
+        }
         Outcome::Waiting(unknown_originals(&unknown))
     };
     let edits = patch.edit_of(route.kind(), route.metadata());
@@ -216,7 +226,8 @@ pub(super) fn release<R: Route>(route: &R, around: &Surroundings) -> Plan {
 
 /// Why what stands in `route` cannot be written down, or `None` where it can.
 pub(super) fn too_long<R: Route>(route: &R, around: &Surroundings, bridge: &str) -> Option<Reason> {
-    let (record, _) = Originals::of(route, &around.bridges).record(bridge);
+    let common = common::Record::taking(route.kind(), route.metadata());
+    let (record, _) = Originals::of(route, &around.bridges).record(bridge, common);
     let annotations = route.metadata().annotations.iter().flatten();
     let others: usize = annotations
         .filter(|(key, _)| *key != names::HOLD_ANNOTATION)
@@ -315,9 +326,23 @@ impl<'a, R: Route> Originals<'a, R> {
         }
     }
 
+    /// What is to be written down by a patch that puts leaves back: what was recorded, and who owns
+    /// them now.
+    fn record_of_release(&self) -> String {
+        let metadata = self.route.metadata();
+        let common = common::Record::taking(self.route.kind(), metadata);
+        match Record::<R>::of(metadata) {
+            Some(mut recorded) => {
+                recorded.common = common;
+                recorded.to_json()
+            }
+            None => common.to_json(),
+        }
+    }
+
     /// What is to be written down, and the places of which nobody knows what stood there.
-    fn record(&self, bridge: &str) -> (Record<R>, Vec<String>) {
-        let mut record = Record::new(bridge);
+    fn record(&self, bridge: &str, common: common::Record) -> (Record<R>, Vec<String>) {
+        let mut record = Record::new(bridge, common);
         let mut unknown = Vec::new();
         for leaf in &self.leaves {
             match self.at(leaf) {
@@ -327,26 +352,6 @@ impl<'a, R: Route> Originals<'a, R> {
         }
         (record, unknown)
     }
-}
-
-fn mark(patch: &mut PatchBuilder, metadata: &ObjectMeta, record: Option<&str>) {
-    let held = record.map(|_| names::HELD);
-    let labels = metadata.labels.as_ref();
-    leaf::set(
-        patch,
-        ["metadata", "labels"],
-        labels,
-        names::HELD_LABEL,
-        held,
-    );
-    let annotations = metadata.annotations.as_ref();
-    leaf::set(
-        patch,
-        ["metadata", "annotations"],
-        annotations,
-        names::HOLD_ANNOTATION,
-        record,
-    );
 }
 
 fn unknown_originals(places: &[String]) -> Reason {

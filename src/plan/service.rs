@@ -15,12 +15,12 @@ use k8s_openapi::api::discovery::v1::{EndpointPort, EndpointSlice};
 use kube::core::ObjectMeta;
 
 use super::edit::{Edit, PatchBuilder, Precondition};
-use super::holdable::{Behind, Holdable, Surroundings, bears_marks, owned_by_controller};
+use super::holdable::{Behind, Holdable, Surroundings, owned_by_controller};
 use super::platform::{self, Left};
 use super::record::Record;
 use super::slices::Family;
 use super::{
-    Answering, BACKEND_UNAVAILABLE, Outcome, Plan, Reason, UNSUPPORTED, bridge, leaf, slices,
+    Answering, BACKEND_UNAVAILABLE, Outcome, Plan, Reason, UNSUPPORTED, bridge, leaf, marks, slices,
 };
 use crate::api::names;
 use crate::api::target::TargetKind;
@@ -40,7 +40,7 @@ impl Holdable for Service {
     }
 
     fn is_marked(&self) -> bool {
-        bears_key(self) || bears_marks(&self.metadata)
+        bears_key(self) || marks::are_on(&self.metadata)
     }
 
     fn is_held(&self, _around: &Surroundings) -> bool {
@@ -130,8 +130,7 @@ fn hold(observed: &Observed<'_>, answering: Answering<'_>, now: DateTime<Utc>) -
     let ours = observed.ours.iter().copied().filter(|slice| !stays(slice));
     let mut edits = slices::edits(ours, wanted);
     let record = record(service, now);
-    let marks = marks(service, Some(&record));
-    edits.extend(marks.edit_of(TargetKind::Service, &service.metadata));
+    edits.extend(taken_over(service, &record));
     let left = Left::of(observed.platform.iter().copied(), &answered);
     let moment = record
         .at
@@ -154,7 +153,41 @@ fn record(service: &Service, now: DateTime<Utc>) -> Record {
     }
     Record {
         at: Some(to_milliseconds(now)),
+        ..Record::taking(TargetKind::Service, &service.metadata)
     }
+}
+
+/// The patch that holds, where there is anything to write.
+fn taken_over(service: &Service, record: &Record) -> Option<Edit> {
+    let metadata = &service.metadata;
+    let mut patch = PatchBuilder::guarded(metadata);
+    set_key(&mut patch, service, metadata.uid.as_deref());
+    // A record that somebody took away is of no use without another write.
+    if !patch.is_empty() || !marks::say_held(metadata) {
+        marks::hold(&mut patch, metadata, &record.to_json());
+    }
+    patch.edit_of(TargetKind::Service, metadata)
+}
+
+/// The patch that releases, where there is anything to write.
+fn given_back(service: &Service) -> Option<Edit> {
+    let metadata = &service.metadata;
+    let mut patch = PatchBuilder::guarded(metadata);
+    set_key(&mut patch, service, None);
+    let record = || Record::taking(TargetKind::Service, metadata).to_json();
+    marks::release(&mut patch, TargetKind::Service, metadata, record);
+    patch.edit_of(TargetKind::Service, metadata)
+}
+
+fn set_key(patch: &mut PatchBuilder, service: &Service, value: Option<&str>) {
+    let selector = selector(service);
+    leaf::set(
+        patch,
+        ["spec", "selector"],
+        selector,
+        names::HOLD_KEY,
+        value,
+    );
 }
 
 fn no_answer(is_held: bool) -> Reason {
@@ -169,10 +202,8 @@ fn no_answer(is_held: bool) -> Reason {
 
 fn release(observed: &Observed<'_>, linger: TimeDelta, now: DateTime<Utc>) -> Plan {
     let service = observed.service;
-    let mut edits = Vec::new();
-    let marks = marks(service, None);
-    let was_marked = !marks.is_empty();
-    edits.extend(marks.edit_of(TargetKind::Service, &service.metadata));
+    let was_held = bears_key(service);
+    let mut edits = Vec::from_iter(given_back(service));
     let (own, strays): (Vec<_>, Vec<_>) = observed
         .ours
         .iter()
@@ -182,7 +213,7 @@ fn release(observed: &Observed<'_>, linger: TimeDelta, now: DateTime<Utc>) -> Pl
     if own.is_empty() {
         return Plan::new(edits, Outcome::Serving);
     }
-    let Some((since, until)) = released(&own).filter(|_| !was_marked) else {
+    let Some((since, until)) = released(&own).filter(|_| !was_held) else {
         let until = now + linger;
         edits.extend(own.into_iter().map(|slice| farewell(slice, now, until)));
         return Plan::new(edits, Outcome::Releasing { until }).again(now + STALE_VIEW);
@@ -242,39 +273,6 @@ fn farewell(slice: &EndpointSlice, now: DateTime<Utc>, until: DateTime<Utc>) -> 
 
 fn delete(slice: &EndpointSlice) -> Edit {
     Edit::DeleteSlice(Precondition::of(&slice.metadata))
-}
-
-/// The selector key, the label and the annotation, in one patch: set to hold, `None` to release.
-fn marks(service: &Service, hold: Option<&Record>) -> PatchBuilder {
-    let metadata: &ObjectMeta = &service.metadata;
-    let uid = metadata.uid.as_deref().unwrap_or_default();
-    let mut patch = PatchBuilder::guarded(metadata);
-    leaf::set(
-        &mut patch,
-        ["spec", "selector"],
-        selector(service),
-        names::HOLD_KEY,
-        hold.map(|_| uid),
-    );
-    leaf::set(
-        &mut patch,
-        ["metadata", "labels"],
-        metadata.labels.as_ref(),
-        names::HELD_LABEL,
-        hold.map(|_| names::HELD),
-    );
-    // A record that somebody took away is of no use without another write.
-    if hold.is_none() || !patch.is_empty() {
-        let record = hold.map(Record::to_json);
-        leaf::set(
-            &mut patch,
-            ["metadata", "annotations"],
-            metadata.annotations.as_ref(),
-            names::HOLD_ANNOTATION,
-            record.as_deref(),
-        );
-    }
-    patch
 }
 
 fn selector(service: &Service) -> Option<&std::collections::BTreeMap<String, String>> {

@@ -13,12 +13,17 @@ pub(super) fn object<K: DeserializeOwned>(yaml: &str) -> K {
     serde_saphyr::from_str(yaml).unwrap()
 }
 
-/// The object that the API server would have after the patches of user objects among `edits`.
+/// The object that the API server would have after the patches of user objects among `edits`, each
+/// with the one that follows it. It has no managed fields.
 pub(super) fn patched<K: Serialize + DeserializeOwned>(object: &K, edits: &[Edit]) -> K {
     let mut value = serde_json::to_value(object).unwrap();
     for edit in edits {
-        if let Edit::Patch { patch, .. } = edit {
+        if let Edit::Patch { kind, patch, .. } = edit {
             json_patch::patch(&mut value, patch).unwrap();
+            let metadata = serde_json::from_value(value["metadata"].clone()).unwrap();
+            if let Some(patch) = super::ownership::give_back(*kind, &metadata) {
+                json_patch::patch(&mut value, &patch).unwrap();
+            }
         }
     }
     serde_json::from_value(value).unwrap()

@@ -3,8 +3,8 @@
 //! The connection to the API server is cut at the k-th write, once before the API server gets it
 //! and once after, and nothing about that target passes any more until the controller is killed
 //! and started again: for each k until the work has no more writes. Whatever was done by then, the
-//! next controller takes the target to where it belongs, and it comes back as it was, with nothing
-//! of ours left.
+//! next controller takes the target to where it belongs, and it comes back as it was, the ownership of
+//! its fields included, with nothing of ours left.
 //!
 //! Each point has a namespace of its own, so that one controller dies at many points at once:
 //! nothing is agreed between namespaces but who has which port of the backend.

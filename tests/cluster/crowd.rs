@@ -202,10 +202,10 @@ fn manifest(kind: Kind, label: &str, app: &str) -> Value {
 
 /// What has to be there again after a window.
 fn what_is_the_users(object: &DynamicObject) -> Value {
-    let managers = object.metadata.managed_fields.iter().flatten();
-    let mut managers = managers.filter_map(|entry| entry.manager.as_deref());
+    let mut owners = object.metadata.managed_fields.clone().unwrap_or_default();
+    owners.retain(|entry| entry.subresource.is_none());
     json!({
-        "ours": managers.any(|manager| manager == "entracte"),
+        "owners": owners,
         "labels": object.metadata.labels,
         "annotations": object.metadata.annotations,
         "spec": object.data["spec"],

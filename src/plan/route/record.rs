@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Place, Route};
 use crate::api::names;
+use crate::plan::record;
 
 /// The value of the annotation, as JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -14,6 +15,9 @@ pub(super) struct Record<R: Route> {
     pub(super) bridge: String,
     /// What each of them was.
     backends: Vec<Entry<R>>,
+    /// What the record of any kind says.
+    #[serde(flatten)]
+    pub(super) common: record::Record,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -26,10 +30,11 @@ struct Entry<R: Route> {
 }
 
 impl<R: Route> Record<R> {
-    pub(super) fn new(bridge: &str) -> Self {
+    pub(super) fn new(bridge: &str, common: record::Record) -> Self {
         Self {
             bridge: bridge.to_owned(),
             backends: Vec::new(),
+            common,
         }
     }
 
