@@ -4,6 +4,7 @@
 //! window that ends last (the *leading* one) answers for it. Nothing is remembered but the specs.
 
 use std::cmp::Ordering;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -62,27 +63,39 @@ pub fn stage(window: &Window, now: DateTime<Utc>) -> Stage {
     }
 }
 
-/// What covers `target` at `now`, or `None` where no window does.
+/// What covers each target at `now`, from the windows and what each of them reaches. A target that
+/// no window covers is not among them.
 ///
 /// Guarantees: the leading window is the one that ends last (an unknown end is later than any
 /// known one), and of those that end together the one whose name comes first, so that the choice
-/// does not depend on the order of `windows`.
-pub fn coverage<'w>(
-    windows: &'w [Window],
-    target: &TargetRef,
+/// does not depend on the order of `windows`. Each window is asked once where it stands, however
+/// much it reaches.
+pub fn coverages<'w, 't>(
+    windows: impl IntoIterator<Item = (&'w Window, &'t BTreeSet<TargetRef>)>,
     now: DateTime<Utc>,
-) -> Option<Coverage<'w>> {
-    windows
-        .iter()
-        .filter(|window| window.targets.contains(target))
-        .filter_map(|window| match stage(window, now) {
-            Stage::On(occurrence) => Some(Coverage {
-                leading: window,
-                until: occurrence.end,
-            }),
-            Stage::Idle | Stage::Preparing(_) => None,
-        })
-        .max_by(|a, b| later_end(a.until, b.until).then(b.leading.name.cmp(&a.leading.name)))
+) -> HashMap<&'t TargetRef, Coverage<'w>> {
+    let mut coverages: HashMap<&TargetRef, Coverage<'_>> = HashMap::new();
+    for (window, reached) in windows {
+        let Stage::On(occurrence) = stage(window, now) else {
+            continue;
+        };
+        let coverage = Coverage {
+            leading: window,
+            until: occurrence.end,
+        };
+        for target in reached {
+            let known = coverages.entry(target).or_insert_with(|| coverage.clone());
+            if leads(&coverage, known) {
+                *known = coverage.clone();
+            }
+        }
+    }
+    coverages
+}
+
+fn leads(a: &Coverage<'_>, b: &Coverage<'_>) -> bool {
+    let order = later_end(a.until, b.until).then(b.leading.name.cmp(&a.leading.name));
+    order == Ordering::Greater
 }
 
 /// The next instant after `now` at which the stage of any of `windows` can change by itself.
@@ -140,7 +153,7 @@ mod tests {
             generation: 1,
             created: at(-1000),
             schedule,
-            targets: vec![target("cart")],
+            targets: vec![target("cart").into()],
             message: None,
             suspended: false,
             deleting: false,
@@ -163,7 +176,10 @@ mod tests {
     }
 
     fn leading(windows: &[Window], now: i64) -> Option<(&str, Option<DateTime<Utc>>)> {
-        coverage(windows, &target("cart"), at(now)).map(|c| (c.leading.name.as_str(), c.until))
+        let reached = BTreeSet::from([target("cart")]);
+        let coverages = coverages(windows.iter().map(|window| (window, &reached)), at(now));
+        let coverage = coverages.get(&target("cart"))?;
+        Some((coverage.leading.name.as_str(), coverage.until))
     }
 
     #[test]
@@ -211,14 +227,15 @@ mod tests {
     }
 
     #[test]
-    fn a_window_covers_what_it_names_and_nothing_else() {
-        let windows = [once("w", 100, 200)];
-        assert!(coverage(&windows, &target("other"), at(150)).is_none());
-        let ingress = TargetRef {
-            kind: TargetKind::Ingress,
-            name: "cart".to_owned(),
-        };
-        assert!(coverage(&windows, &ingress, at(150)).is_none());
+    fn a_window_covers_what_it_reaches_and_nothing_else() {
+        let (one, other) = (once("one", 100, 200), once("other", 100, 300));
+        let reached = BTreeSet::from([target("cart")]);
+        let nothing = BTreeSet::new();
+        let coverages = coverages([(&one, &reached), (&other, &nothing)], at(150));
+        let leading = coverages
+            .into_iter()
+            .map(|(target, coverage)| (target.name.as_str(), coverage.leading.name.as_str()));
+        assert_eq!(leading.collect::<Vec<_>>(), [("cart", "one")]);
     }
 
     #[test]

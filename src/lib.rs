@@ -16,6 +16,7 @@
 //! |---|---|---|
 //! | [`api`] | no | the custom resource, and the names of labels and annotations |
 //! | [`schedule`] | no | a window, parsed once; window × now → occurrence |
+//! | [`reach`] | no | windows × objects → what each window reaches now |
 //! | [`coverage`] | no | windows × target × now → coverage and the next wake-up |
 //! | [`plan`] | no | observed × coverage → the edits that hold or release a target |
 //! | [`notice`] | no | request head × notice × now → answer |
@@ -36,6 +37,7 @@ pub mod listen;
 pub mod notice;
 pub mod offline;
 pub mod plan;
+pub mod reach;
 pub mod release;
 pub mod schedule;
 pub mod shutdown;

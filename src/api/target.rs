@@ -36,20 +36,23 @@ pub struct Target {
     #[schemars(length(max = 253))]
     #[x_kube(validation = rules::object_name("name"))]
     pub name: Option<String>,
-    /// Every object of this kind whose labels match. Not honoured yet: the window is refused
-    /// while it is set.
+    /// Every object of this kind whose labels match, at any moment of the window: one that comes to
+    /// match is held, one that ceases to is released. One that cannot be held is passed over, and
+    /// the status names it. What Entracte made itself is never selected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = rules::selector_is_not_empty())]
     pub selector: Option<Selector>,
-    /// Every object of this kind. Write {}. Not honoured yet: the window is refused while it is
-    /// set.
+    /// Every object of this kind that there is, at any moment of the window. Write {}. One that
+    /// cannot be held is passed over, and the status names it. What Entracte made itself is never
+    /// selected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub all: Option<All>,
     /// How an Ingress or HTTPRoute is held. Route: its rules are patched, so that the public
     /// gets the answer of the window and callers inside the cluster go on as before. Services:
     /// it is left alone and the Services behind it are held, so that callers inside the cluster
-    /// get the answer too. Absent: Route. Services is not honoured yet: the window is refused
-    /// while it is set.
+    /// get the answer too, and whoever reaches those Services by another way. Absent: Route, but
+    /// Services where Argo CD tracks the object, which would undo the patch; the status says so. Of
+    /// several entries that reach one object, the one by name decides, then the first by selector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<HoldMode>,
 }

@@ -8,11 +8,11 @@
 //! | step | file | touches the cluster |
 //! |---|---|---|
 //! | 0 follow | `watch.rs`, `cache.rs`, `probe.rs` | yes, reads |
-//! | 1 observe | `observe.rs` | no |
+//! | 1 observe | `observe.rs`, `reaching.rs` | no |
 //! | 2 hold and release | `targets.rs`, `target.rs`, `setback.rs` | yes, by `apply.rs` |
 //! | 3 apply | `apply.rs` | yes |
 //! | 4 prepare | `prepare.rs` | yes, nothing of the user's |
-//! | 5 status | `status.rs` | no |
+//! | 5 status | `status.rs`, `lines.rs` | no |
 //! | 6 report | `report.rs` | yes, the status of windows |
 //! | 7 tell | `event.rs` | yes, an Event for a window that is refused |
 //!
@@ -32,9 +32,11 @@
 pub(crate) mod apply;
 mod cache;
 mod event;
+mod lines;
 mod observe;
 mod prepare;
 mod probe;
+mod reaching;
 mod report;
 mod setback;
 mod status;

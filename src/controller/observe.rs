@@ -1,6 +1,6 @@
 //! Step 1: what is there. Reads the caches; does not touch the cluster.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -12,12 +12,15 @@ use kube::core::{DeserializeGuard, ObjectMeta};
 
 use super::Caches;
 use super::probe::{Line, Probes};
+use super::reaching::reached;
 use crate::api::status::MaintenanceWindowStatus;
 use crate::api::window::MaintenanceWindow;
 use crate::api::{names, time};
 use crate::notice::Notice;
 use crate::plan::backend::{self, Endpoint};
+use crate::plan::holdable::Surroundings;
 use crate::plan::{Holdable, bridge, slices};
+use crate::reach::Reach;
 use crate::schedule::{self, Problem, TargetRef, Window};
 
 /// How long proxies get to learn of a bridge before a route is pointed at it. A proxy reads
@@ -39,10 +42,14 @@ pub(super) struct Observed {
     /// Whatever can be held.
     pub(super) objects: BTreeMap<TargetRef, Arc<dyn Holdable>>,
     pub(super) slices: Vec<Arc<EndpointSlice>>,
+    /// The same, by the name of their Service.
+    by_service: HashMap<String, Vec<Arc<EndpointSlice>>>,
     /// The notices of windows of this namespace.
     pub(super) notices: Vec<StandingNotice>,
     /// The backend pods that are ready.
     pub(super) backend: Vec<Endpoint>,
+    /// What each of the windows reaches, in their order.
+    reach: Vec<Reach>,
 }
 
 /// A window as its object says it.
@@ -95,21 +102,37 @@ pub(super) fn observe(caches: &Caches, namespace: &str) -> Observed {
         });
     }
     let services = caches.services.in_namespace(namespace);
-    Observed {
+    let slices: Vec<_> = caches
+        .slices
+        .in_namespace(namespace)
+        .into_values()
+        .collect();
+    let mut observed = Observed {
         namespace: namespace.to_owned(),
         windows,
         manifests,
         bridges: Arc::new(bridge::names_of(services.values().map(AsRef::as_ref))),
         objects: objects(caches, namespace, &services),
         services,
-        slices: caches
-            .slices
-            .in_namespace(namespace)
-            .into_values()
-            .collect(),
+        by_service: by_service(&slices),
+        slices,
         notices: notices_of(caches, namespace),
         backend: caches.backend(),
+        reach: Vec::new(),
+    };
+    observed.reach = reached(&observed);
+    observed
+}
+
+fn by_service(all: &[Arc<EndpointSlice>]) -> HashMap<String, Vec<Arc<EndpointSlice>>> {
+    let mut by_service: HashMap<String, Vec<_>> = HashMap::new();
+    for slice in all {
+        if let Some(service) = slices::service_name(slice) {
+            let of_service = by_service.entry(service.to_owned()).or_default();
+            of_service.push(Arc::clone(slice));
+        }
     }
+    by_service
 }
 
 fn objects(
@@ -191,10 +214,23 @@ impl Observed {
     }
 
     fn slices_of(&self, service: &str) -> impl Iterator<Item = &EndpointSlice> {
-        self.slices
-            .iter()
-            .map(AsRef::as_ref)
-            .filter(move |slice| slices::service_name(slice) == Some(service))
+        let slices = self.by_service.get(service).into_iter().flatten();
+        slices.map(AsRef::as_ref)
+    }
+
+    /// What was read beside a target.
+    pub(super) fn around(&self, target: &TargetRef) -> Surroundings {
+        let slices = self.by_service.get(&target.name);
+        let slices = slices.filter(|_| !target.kind.is_route());
+        Surroundings {
+            slices: slices.cloned().unwrap_or_default(),
+            bridges: Arc::clone(&self.bridges),
+        }
+    }
+
+    /// Each window, and what it reaches.
+    pub(super) fn reached(&self) -> impl Iterator<Item = (&Window, &Reach)> {
+        self.windows.iter().zip(&self.reach)
     }
 
     /// The backend pods that answer on the port of `notice`: those that answered the last probe,

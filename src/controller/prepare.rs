@@ -56,7 +56,7 @@ pub(super) async fn prepare(
     let mut prepared = Prepared::default();
     let mut needed_bridges = HashSet::new();
     let mut needed_notices = HashSet::new();
-    for window in &observed.windows {
+    for (window, reach) in observed.reached() {
         let Some(occurrence) = stage(window, now).occurrence() else {
             continue;
         };
@@ -64,7 +64,7 @@ pub(super) async fn prepare(
         needed_notices.extend(standing.map(|standing| standing.object.name_any()));
         let noticed = give_notice(context, observed, window, occurrence, standing).await;
         prepared.trouble(&window.uid, noticed);
-        if !window.targets.iter().any(|target| target.kind.is_route()) {
+        if !reach.needs_bridge {
             continue;
         }
         needed_bridges.insert(bridge::name(&window.name));

@@ -19,7 +19,8 @@ use super::target::Applied;
 use crate::api::conditions::{self, ConditionType};
 use crate::api::status::MaintenanceWindowStatus;
 use crate::api::window::MaintenanceWindow;
-use crate::schedule::TargetRef;
+use crate::reach::Reach;
+use crate::schedule::{TargetRef, Window};
 
 /// Writes the status of every window of the namespace that has something new to say. False where
 /// that failed, and has to be tried again.
@@ -78,14 +79,16 @@ fn status_of(
     now: DateTime<Utc>,
 ) -> MaintenanceWindowStatus {
     let metadata = manifest.metadata();
-    let mut windows = observed.windows.iter();
-    let Some(window) = windows.find(|window| Some(&window.uid) == metadata.uid.as_ref()) else {
+    let mut windows = observed.reached();
+    let of_this = |(window, _): &(&Window, &Reach)| Some(&window.uid) == metadata.uid.as_ref();
+    let Some((window, reach)) = windows.find(of_this) else {
         let generation = metadata.generation.unwrap_or_default();
         return status::refusal(&manifest.problems, generation, before, now);
     };
     let trouble = prepared.trouble.get(&window.uid);
     status::status(Facts {
         window,
+        reach,
         applied,
         trouble,
         before,

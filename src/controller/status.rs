@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
+use super::lines::{self, is_passed_over};
 use super::target::Applied;
 use crate::api::conditions::{self, ConditionType, Finding};
 use crate::api::status::{
@@ -15,12 +16,14 @@ use crate::api::status::{
 };
 use crate::api::time::{to_milliseconds, to_text};
 use crate::plan::{Outcome, Reason};
+use crate::reach::Reach;
 use crate::schedule::{Occurrence, Problem, TargetRef, Window};
 
 /// What a status is computed from.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Facts<'a> {
     pub(super) window: &'a Window,
+    pub(super) reach: &'a Reach,
     pub(super) applied: &'a BTreeMap<TargetRef, Applied>,
     /// Why something that the window needs does not stand.
     pub(super) trouble: Option<&'a Reason>,
@@ -40,12 +43,8 @@ pub(super) fn status(facts: Facts<'_>) -> MaintenanceWindowStatus {
     let on = !window.suspended && !window.deleting;
     let current = window.current(now).filter(|_| on);
     let next = window.next(now).filter(|_| on);
-    let mut targets: Vec<TargetStatus> = window
-        .targets
-        .iter()
-        .map(|target| target_status(target, current.is_some(), facts))
-        .collect();
-    targets.sort_by_key(|target| order(target.state));
+    let mut targets = lines::lines(current.is_some(), facts);
+    targets.sort_by_key(order);
     let held = targets
         .iter()
         .filter(|target| target.state == TargetState::Held)
@@ -55,10 +54,15 @@ pub(super) fn status(facts: Facts<'_>) -> MaintenanceWindowStatus {
     for finding in findings(facts, current, phase, &targets) {
         conditions::set(&mut conditions, finding, window.generation, now);
     }
-    let trouble = said_by(&conditions, ConditionType::Ready);
+    let trouble = said_by(&conditions, ConditionType::Ready).or_else(|| notes(facts, &targets));
     let last = last(window.last(now), &targets, before, now);
     let counts = TargetCounts {
-        total: count(targets.len()),
+        total: count(
+            targets
+                .iter()
+                .filter(|target| !is_passed_over(target))
+                .count(),
+        ),
         held: count(held),
     };
     targets.truncate(MAX_TARGETS);
@@ -140,44 +144,31 @@ fn count(length: usize) -> i32 {
 }
 
 /// Those that fail come first.
-fn order(state: TargetState) -> u8 {
+fn order(target: &TargetStatus) -> u8 {
+    match target.state {
+        TargetState::Refused if is_passed_over(target) => 4,
+        state => severity(state),
+    }
+}
+
+/// The lower, the worse.
+pub(super) fn severity(state: TargetState) -> u8 {
     match state {
         TargetState::Refused => 0,
         TargetState::Missing => 1,
         TargetState::Pending => 2,
         TargetState::Releasing => 3,
-        TargetState::Held => 4,
-        TargetState::Serving => 5,
+        TargetState::Held => 5,
+        TargetState::Serving => 6,
     }
 }
 
-fn target_status(target: &TargetRef, active: bool, facts: Facts<'_>) -> TargetStatus {
-    let (state, reason) = state(target, active, facts);
-    let same = |before: &&TargetStatus| {
-        before.kind == target.kind && before.name == target.name && before.state == state
-    };
-    let since = facts
-        .before
-        .targets
-        .iter()
-        .find(same)
-        .and_then(|before| before.since);
-    let written = facts
-        .applied
-        .get(target)
-        .and_then(|applied| applied.written);
-    TargetStatus {
-        group: target.kind.group().to_owned(),
-        kind: target.kind,
-        name: target.name.clone(),
-        state,
-        reason: reason.as_ref().map(|reason| reason.word.to_owned()),
-        message: reason.map(|reason| reason.message),
-        since: since.or_else(|| Some(to_milliseconds(written.unwrap_or(facts.now)))),
-    }
-}
-
-fn state(target: &TargetRef, active: bool, facts: Facts<'_>) -> (TargetState, Option<Reason>) {
+/// What is seen of one target, and why.
+pub(super) fn state(
+    target: &TargetRef,
+    active: bool,
+    facts: Facts<'_>,
+) -> (TargetState, Option<Reason>) {
     let unfinished = if active {
         TargetState::Pending
     } else {
@@ -231,7 +222,7 @@ fn state(target: &TargetRef, active: bool, facts: Facts<'_>) -> (TargetState, Op
 }
 
 /// Whether the window has an occurrence ahead of it.
-fn is_to_come(facts: Facts<'_>) -> bool {
+pub(super) fn is_to_come(facts: Facts<'_>) -> bool {
     let Facts { window, now, .. } = facts;
     !window.suspended && !window.deleting && window.next(now).is_some()
 }
@@ -272,7 +263,10 @@ fn findings(
         None => "the window is on until it is suspended or deleted".to_owned(),
     });
     let (held, amiss) = match current {
-        Some(_) => (first_not_held(targets), first_not_held(targets)),
+        Some(_) => (
+            first_not_held(targets).or_else(|| nothing_to_hold(facts, targets)),
+            first_not_held(targets).or_else(|| lines::nothing_selected(facts.reach)),
+        ),
         None => (
             Some(Reason::new(word, "no occurrence is on")),
             first_in(targets, |state| {
@@ -281,11 +275,13 @@ fn findings(
         ),
     };
     let ready = facts.trouble.cloned().or(amiss);
-    let when_ready = if current.is_some() {
+    let (when_ready, so) = if current.is_some() {
         ("TargetsHeld", "every target answers from the backend")
     } else {
         (word, "every target serves its app")
     };
+    let but = notes(facts, targets).map(|notes| format!("; {notes}"));
+    let when_ready = (when_ready, so.to_owned() + &but.unwrap_or_default());
     [
         finding(
             ConditionType::Accepted,
@@ -303,18 +299,18 @@ fn findings(
             },
             until.unwrap_or_else(|| "no occurrence is on".to_owned()),
         ),
-        verdict(ConditionType::Held, held, when_ready),
-        verdict(ConditionType::Ready, ready, when_ready),
+        verdict(ConditionType::Held, held, &when_ready),
+        verdict(ConditionType::Ready, ready, &when_ready),
     ]
 }
 
 fn verdict(
     condition: ConditionType,
     but: Option<Reason>,
-    otherwise: (&'static str, &str),
+    otherwise: &(&'static str, String),
 ) -> Finding {
     let holds = but.is_none();
-    let reason = but.unwrap_or_else(|| Reason::new(otherwise.0, otherwise.1));
+    let reason = but.unwrap_or_else(|| Reason::new(otherwise.0, otherwise.1.as_str()));
     Finding {
         condition,
         holds,
@@ -337,13 +333,27 @@ fn is_wrong(state: TargetState) -> bool {
     matches!(state, TargetState::Missing | TargetState::Refused)
 }
 
+/// What there is to say of a window that is on or to come, though nothing is wrong.
+fn notes(facts: Facts<'_>, targets: &[TargetStatus]) -> Option<String> {
+    let is_on = !facts.window.suspended && facts.window.current(facts.now).is_some();
+    (is_on || is_to_come(facts))
+        .then(|| lines::notes(facts.reach, targets))
+        .flatten()
+}
+
+/// Nothing is not everything, where something was to be selected.
+fn nothing_to_hold(facts: Facts<'_>, targets: &[TargetStatus]) -> Option<Reason> {
+    lines::nothing_selected(facts.reach).filter(|_| targets.is_empty())
+}
+
 fn first_not_held(targets: &[TargetStatus]) -> Option<Reason> {
     first_in(targets, |state| state != TargetState::Held)
 }
 
 /// The reason of the first target in such a state, naming it.
 fn first_in(targets: &[TargetStatus], state: impl Fn(TargetState) -> bool) -> Option<Reason> {
-    let target = targets.iter().find(|target| state(target.state))?;
+    let mut targets = targets.iter().filter(|target| !is_passed_over(target));
+    let target = targets.find(|target| state(target.state))?;
     let word = match (target.state, target.reason.as_deref()) {
         (TargetState::Missing, _) => "TargetsMissing",
         (TargetState::Refused, _) => "TargetsRefused",
@@ -384,7 +394,7 @@ fn last(
         let all_held = before
             .targets
             .iter()
-            .all(|target| target.state == TargetState::Held);
+            .all(|target| target.state == TargetState::Held || is_passed_over(target));
         let since = before
             .targets
             .iter()

@@ -35,16 +35,9 @@ impl Snapshot {
         let Some(object) = observed.objects.get(target) else {
             return Self::Missing;
         };
-        let is_behind = |slice: &&Arc<EndpointSlice>| {
-            !target.kind.is_route() && slices::service_name(slice) == Some(target.name.as_str())
-        };
-        let slices = observed.slices.iter().filter(is_behind).cloned().collect();
         Self::Present {
             object: Arc::clone(object),
-            around: Surroundings {
-                slices,
-                bridges: Arc::clone(&observed.bridges),
-            },
+            around: observed.around(target),
         }
     }
 

@@ -10,12 +10,14 @@ use super::Context;
 use super::apply::apply_all;
 use super::observe::Observed;
 use super::target::{Applied, Snapshot, converge};
-use crate::api::target::TargetKind;
-use crate::coverage::{Coverage, coverage};
+use crate::coverage::{Coverage, coverages};
 use crate::plan::backend::Endpoint;
 use crate::plan::edit::Precondition;
 use crate::plan::{Answering, Desired, Edit, Outcome, bridge, slices};
 use crate::schedule::{TargetRef, Window};
+
+/// What covers each target that is covered.
+type Covered<'t, 'w> = HashMap<&'t TargetRef, Coverage<'w>>;
 
 /// How many targets of one namespace are written at once.
 const AT_ONCE: usize = 32;
@@ -26,24 +28,18 @@ pub(super) async fn hold_and_release(
     observed: &Observed,
     now: DateTime<Utc>,
 ) -> BTreeMap<TargetRef, Applied> {
-    let covered: Vec<(TargetRef, Option<Coverage<'_>>)> = targets(observed)
-        .into_iter()
-        .map(|target| {
-            let coverage = coverage(&observed.windows, &target, now);
-            (target, coverage)
-        })
-        .collect();
-    context.setbacks.keep(&observed.namespace, |target| {
-        covered
-            .iter()
-            .any(|(other, coverage)| other == target && coverage.is_some())
-    });
+    let reached = observed.reached();
+    let covered = coverages(reached.map(|(window, reach)| (window, &reach.holds)), now);
+    context
+        .setbacks
+        .keep(&observed.namespace, |target| covered.contains_key(target));
     let answerers = answerers(context, observed, &covered, now);
-    let flips: Vec<_> = covered
+    let targets = targets(observed);
+    let flips: Vec<_> = targets
         .iter()
-        .map(|(target, coverage)| {
-            let answerer = coverage
-                .as_ref()
+        .map(|target| {
+            let answerer = covered
+                .get(target)
                 .and_then(|c| answerers.get(c.leading.uid.as_str()));
             let desired = answerer.map_or(Desired::Released, |a| Desired::Held(a.answering()));
             let snapshot = Snapshot::cached(observed, target);
@@ -100,13 +96,12 @@ async fn converge_unless_refused(
     applied
 }
 
-/// What the windows name, and whatever bears marks of ours, has slices of ours behind it or leads
+/// What the windows reach, and whatever bears marks of ours, has slices of ours behind it or leads
 /// to a bridge, whoever put them there.
 fn targets(observed: &Observed) -> BTreeSet<TargetRef> {
-    let named = observed
-        .windows
-        .iter()
-        .flat_map(|window| window.targets.iter().cloned());
+    let reached = observed
+        .reached()
+        .flat_map(|(_, reach)| reach.holds.iter().cloned());
     let held = observed
         .objects
         .iter()
@@ -121,11 +116,8 @@ fn targets(observed: &Observed) -> BTreeSet<TargetRef> {
         .filter_map(|slice| slices::service_name(slice))
         .filter(|name| !observed.bridges.contains(*name))
         .filter(|name| observed.services.contains_key(*name))
-        .map(|name| TargetRef {
-            kind: TargetKind::Service,
-            name: name.to_owned(),
-        });
-    named.chain(held).chain(behind).collect()
+        .map(TargetRef::service);
+    reached.chain(held).chain(behind).collect()
 }
 
 /// What a leading window has prepared.
@@ -171,15 +163,11 @@ impl Answerer {
 fn answerers<'w>(
     context: &Context,
     observed: &Observed,
-    covered: &[(TargetRef, Option<Coverage<'w>>)],
+    covered: &Covered<'_, 'w>,
     now: DateTime<Utc>,
 ) -> HashMap<&'w str, Answerer> {
     let mut answerers = HashMap::new();
-    for leading in covered
-        .iter()
-        .filter_map(|(_, coverage)| coverage.as_ref())
-        .map(|c| c.leading)
-    {
+    for leading in covered.values().map(|coverage| coverage.leading) {
         answerers
             .entry(leading.uid.as_str())
             .or_insert_with(|| Answerer::of(leading, context, observed, now));

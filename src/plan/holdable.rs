@@ -32,6 +32,11 @@ pub trait Holdable: Debug + Send + Sync {
         self.leads_to_any(&around.bridges)
     }
 
+    /// Whether it answers from the backend and from nothing else, as far as was read.
+    fn answers_alone(&self, around: &Surroundings) -> bool {
+        self.is_held(around)
+    }
+
     /// The names of the Services that it leads to now, bridges among them. A Service leads to none.
     fn backends(&self) -> Vec<String>;
 

@@ -20,7 +20,8 @@ use super::platform::{self, Left};
 use super::record::Record;
 use super::slices::Family;
 use super::{
-    Answering, BACKEND_UNAVAILABLE, Outcome, Plan, Reason, UNSUPPORTED, bridge, leaf, marks, slices,
+    Answering, BACKEND_UNAVAILABLE, Outcome, Plan, Reason, UNSUPPORTED, backend, bridge, leaf, marks,
+    slices,
 };
 use crate::api::names;
 use crate::api::target::TargetKind;
@@ -45,6 +46,13 @@ impl Holdable for Service {
 
     fn is_held(&self, _around: &Surroundings) -> bool {
         bears_key(self)
+    }
+
+    /// The platform's controller empties its slices a while after the key is there.
+    fn answers_alone(&self, around: &Surroundings) -> bool {
+        let Observed { ours, platform, .. } = Observed::of(self, around);
+        let is_ready = |slice: &&EndpointSlice| slice.endpoints.iter().any(backend::is_ready);
+        bears_key(self) && ours.iter().any(is_ready) && !platform.iter().any(is_ready)
     }
 
     fn backends(&self) -> Vec<String> {

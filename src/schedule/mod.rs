@@ -12,6 +12,7 @@
 //! | `recurring` | occurrences that come again and again, joined where they touch |
 //! | `cron` | which local times match |
 //! | `zone` | which instant a local time is |
+//! | `targeted` | an entry of `spec.targets`: which objects, and how they are held |
 //! | [`duration`] | durations as the Gateway API writes them |
 
 pub mod cron;
@@ -19,12 +20,14 @@ pub mod duration;
 mod occurrence;
 mod parse;
 mod recurring;
+mod targeted;
 mod zone;
 
 pub use cron::Cron;
 pub use occurrence::{Occurrence, Schedule, WrittenIn};
 pub use parse::{Problem, parse};
 pub use recurring::Recurring;
+pub use targeted::{Targeted, Which};
 pub use zone::{Change, NotAZone, Zone, database};
 
 use std::fmt;
@@ -48,8 +51,8 @@ pub struct Window {
     pub created: DateTime<Utc>,
     /// When it is on.
     pub schedule: Schedule,
-    /// What it names, without repetition: 1 to 64.
-    pub targets: Vec<TargetRef>,
+    /// What it names or selects, without repetition: 1 to 64. [`crate::reach`] finds the objects.
+    pub targets: Vec<Targeted>,
     /// What callers are to read. Absent: a sentence of ours.
     pub message: Option<String>,
     /// Switched off: it covers nothing, whatever the schedule says.
@@ -65,6 +68,16 @@ pub struct TargetRef {
     pub kind: TargetKind,
     /// What it is called.
     pub name: String,
+}
+
+impl TargetRef {
+    /// The Service called `name`.
+    pub fn service(name: &str) -> Self {
+        Self {
+            kind: TargetKind::Service,
+            name: name.to_owned(),
+        }
+    }
 }
 
 impl fmt::Display for TargetRef {

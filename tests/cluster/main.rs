@@ -10,6 +10,7 @@
 //! | `crashes.rs` | a controller may die at any write of its work |
 //! | `release_all.rs` | `entracte release --all` needs no operator |
 //! | `schedules.rs` | cron, late starts, missed windows, exceptions, ends that move |
+//! | `selection.rs` | targets by label, all of a kind, and routes held by their Services |
 //! | `targets.rs` | what is missing, unfit, or covered twice |
 //! | `ownership.rs` | the ownership of fields is given back |
 //! | `policies.rs` | an admission policy that refuses a hold |
@@ -34,6 +35,7 @@ mod refusals;
 mod release_all;
 mod scene;
 mod schedules;
+mod selection;
 mod silence;
 mod targets;
 
@@ -132,6 +134,17 @@ fn trials(shared: Option<&Shared>) -> Vec<Trial> {
             a_target_that_becomes_fit_is_held,
             of_overlapping_windows_the_one_that_ends_last_answers,
             a_window_without_a_port_says_so;
+        selection:
+            the_set_of_a_selector_follows_labels_during_the_window,
+            all_reaches_what_can_be_held_and_names_what_cannot,
+            all_of_an_empty_namespace_is_ready,
+            an_ingress_is_held_by_its_services_on_time_and_not_written,
+            a_service_that_routes_share_is_held_for_all_and_the_status_says_so,
+            what_is_held_follows_an_ingress_as_it_is_edited,
+            an_ingress_that_argo_cd_tracks_is_held_by_its_services,
+            a_change_of_the_way_reaches_the_app_at_no_moment,
+            windows_reach_a_service_by_different_ways,
+            an_ingress_whose_services_cannot_be_held_is_refused;
         refusals:
             what_breaks_the_schema_is_refused_with_a_sentence,
             what_the_schema_allows_is_taken,

@@ -3,8 +3,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    api::target::TargetKind,
-    schedule::{Occurrence, Schedule, TargetRef, WrittenIn, Zone},
+    api::target::{HoldMode, Selector, TargetKind},
+    schedule::{Occurrence, Schedule, Targeted, Which, WrittenIn, Zone},
 };
 
 fn at(text: &str) -> DateTime<Utc> {
@@ -54,13 +54,20 @@ fn a_window_carries_all_that_its_resource_says() {
             {"kind": "Ingress", "name": "web", "hold": "Route"},
             {"kind": "Service", "name": "api", "group": ""},
             {"kind": "Service", "name": "web"},
+            {"kind": "Ingress", "selector": {"matchLabels": {"tier": "web"}}, "hold": "Services"},
+            {"kind": "Service", "all": {}},
         ],
         "response": {"message": "We are upgrading our database."},
         "suspend": true,
     }));
-    let target = |kind, name: &str| TargetRef {
+    let target = |kind, name: &str, hold| Targeted {
         kind,
-        name: name.to_owned(),
+        which: Which::Name(name.to_owned()),
+        hold,
+    };
+    let selector = Selector {
+        match_labels: Some([("tier".to_owned(), "web".to_owned())].into()),
+        match_expressions: None,
     };
     let start: DateTime<chrono::FixedOffset> = "2026-12-06T02:00:00+01:00".parse().unwrap();
     let expected = Window {
@@ -77,9 +84,19 @@ fn a_window_carries_all_that_its_resource_says() {
             written_in: WrittenIn::Offset(*start.offset()),
         },
         targets: vec![
-            target(TargetKind::Ingress, "web"),
-            target(TargetKind::Service, "api"),
-            target(TargetKind::Service, "web"),
+            target(TargetKind::Ingress, "web", Some(HoldMode::Route)),
+            target(TargetKind::Service, "api", None),
+            target(TargetKind::Service, "web", None),
+            Targeted {
+                kind: TargetKind::Ingress,
+                which: Which::Selector(selector),
+                hold: Some(HoldMode::Services),
+            },
+            Targeted {
+                kind: TargetKind::Service,
+                which: Which::All,
+                hold: None,
+            },
         ],
         message: Some("We are upgrading our database.".into()),
         suspended: true,
@@ -265,6 +282,27 @@ fn every_slip_in_the_targets_is_named_with_what_to_write() {
             "spec.targets[1]: names Service/web a second time: remove one of the two",
         ),
         (
+            json!([{"kind": "Service", "all": {}}, {"kind": "Service", "all": {}}]),
+            "spec.targets[1]: selects Service --all a second time: remove one of the two",
+        ),
+        (
+            json!([{"kind": "Service", "selector": {"matchLabels": {}}}]),
+            "spec.targets[0].selector: is empty: write matchLabels or matchExpressions, or all: {} \
+             in place of selector for every object of this kind",
+        ),
+        (
+            json!([{"kind": "Service", "selector": {"matchExpressions": [
+                {"key": "tier", "operator": "In"}]}}]),
+            "spec.targets[0].selector.matchExpressions[0]: In and NotIn need values; Exists and \
+             DoesNotExist take none",
+        ),
+        (
+            json!([{"kind": "Service", "selector": {"matchExpressions": [
+                {"key": "tier", "operator": "Exists", "values": ["web"]}]}}]),
+            "spec.targets[0].selector.matchExpressions[0]: In and NotIn need values; Exists and \
+             DoesNotExist take none",
+        ),
+        (
             json!([{"kind": "Ingress", "name": "web", "group": "extensions"}]),
             "spec.targets[0].group: the group of Ingress is \"networking.k8s.io\": write that, or \
              remove group",
@@ -305,27 +343,11 @@ fn a_message_is_neither_blank_nor_endless() {
 #[test]
 fn nothing_that_is_not_honoured_is_ignored() {
     let leave_it_out = "leave it out";
-    let by_name = "give the name of each target";
     let cases = [
         (
             json!({"targets": [{"kind": "HTTPRoute", "name": "api"}]}),
             "spec.targets[0].kind",
             "name a Service or an Ingress",
-        ),
-        (
-            json!({"targets": [{"kind": "Ingress", "name": "web", "hold": "Services"}]}),
-            "spec.targets[0].hold",
-            "write Route, or remove hold",
-        ),
-        (
-            json!({"targets": [{"kind": "Service", "selector": {"matchLabels": {"tier": "web"}}}]}),
-            "spec.targets[0].selector",
-            by_name,
-        ),
-        (
-            json!({"targets": [{"kind": "Service", "all": {}}]}),
-            "spec.targets[0].all",
-            by_name,
         ),
         (
             json!({"response": {"retryAfter": {"jitter": "30s"}}}),
