@@ -9,7 +9,7 @@
 //! |---|---|---|
 //! | 0 follow | `watch.rs`, `cache.rs`, `probe.rs` | yes, reads |
 //! | 1 observe | `observe.rs`, `reaching.rs` | no |
-//! | 2 hold and release | `targets.rs`, `target.rs`, `setback.rs` | yes, by `apply.rs` |
+//! | 2 hold and release | `targets.rs`, `target.rs`, `setback.rs`, `contention.rs` | yes, by `apply.rs` |
 //! | 3 apply | `apply.rs` | yes |
 //! | 4 prepare | `prepare.rs` | yes, nothing of the user's |
 //! | 5 status | `status.rs`, `lines.rs` | no |
@@ -31,6 +31,7 @@
 
 pub(crate) mod apply;
 mod cache;
+mod contention;
 mod event;
 mod lines;
 mod observe;
@@ -66,6 +67,7 @@ use thiserror::Error;
 use tokio::sync;
 
 use self::cache::Cache;
+use self::contention::Contentions;
 use self::observe::Observed;
 use self::prepare::Prepared;
 use self::probe::Probes;
@@ -150,6 +152,7 @@ pub(crate) struct Context {
     caches: Caches,
     probes: Probes,
     setbacks: Setbacks,
+    contentions: Contentions,
     ports: RangeInclusive<u16>,
     linger: TimeDelta,
     /// Windows that nobody can read, by uid, and the generation whose refusal they were told.
@@ -189,6 +192,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
         caches,
         probes: Probes::default(),
         setbacks: Setbacks::default(),
+        contentions: Contentions::default(),
         ports: args.ports,
         linger: args.linger,
         told: Mutex::default(),

@@ -183,7 +183,7 @@ pub(super) fn state(
             Some(reason) if is_to_come(facts) => (TargetState::Refused, Some(reason)),
             _ => (TargetState::Serving, None),
         },
-        Ok(Outcome::Held) if active => (TargetState::Held, None),
+        Ok(Outcome::Held) if active => (TargetState::Held, applied.contended.clone()),
         Ok(Outcome::Held) => (
             TargetState::Held,
             Some(Reason::new(
@@ -263,13 +263,19 @@ fn findings(
         None => "the window is on until it is suspended or deleted".to_owned(),
     });
     let (held, amiss) = match current {
-        Some(_) => (
-            first_not_held(targets).or_else(|| nothing_to_hold(facts, targets)),
-            first_not_held(targets).or_else(|| lines::nothing_selected(facts.reach)),
-        ),
+        Some(_) => {
+            let amiss = first_in(targets, |target| {
+                target.state != TargetState::Held || target.reason.is_some()
+            });
+            (
+                first_not_held(targets).or_else(|| nothing_to_hold(facts, targets)),
+                amiss.or_else(|| lines::nothing_selected(facts.reach)),
+            )
+        }
         None => (
             Some(Reason::new(word, "no occurrence is on")),
-            first_in(targets, |state| {
+            first_in(targets, |target| {
+                let state = target.state;
                 state == TargetState::Releasing || phase == Phase::Scheduled && is_wrong(state)
             }),
         ),
@@ -347,13 +353,13 @@ fn nothing_to_hold(facts: Facts<'_>, targets: &[TargetStatus]) -> Option<Reason>
 }
 
 fn first_not_held(targets: &[TargetStatus]) -> Option<Reason> {
-    first_in(targets, |state| state != TargetState::Held)
+    first_in(targets, |target| target.state != TargetState::Held)
 }
 
-/// The reason of the first target in such a state, naming it.
-fn first_in(targets: &[TargetStatus], state: impl Fn(TargetState) -> bool) -> Option<Reason> {
+/// The reason of the first such target, naming it.
+fn first_in(targets: &[TargetStatus], is_one: impl Fn(&TargetStatus) -> bool) -> Option<Reason> {
     let mut targets = targets.iter().filter(|target| !is_passed_over(target));
-    let target = targets.find(|target| state(target.state))?;
+    let target = targets.find(|target| is_one(target))?;
     let word = match (target.state, target.reason.as_deref()) {
         (TargetState::Missing, _) => "TargetsMissing",
         (TargetState::Refused, _) => "TargetsRefused",

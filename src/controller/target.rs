@@ -16,7 +16,7 @@ use crate::api::names;
 use crate::api::target::TargetKind;
 use crate::plan::edit::Precondition;
 use crate::plan::holdable::Surroundings;
-use crate::plan::{Desired, Edit, Holdable, Outcome, Plan, Reason, bridge, slices};
+use crate::plan::{Desired, Edit, Holdable, Outcome, Plan, Reason, bridge, ownership, slices};
 use crate::schedule::TargetRef;
 
 /// A target as it was read, whether from a cache or from the API server.
@@ -66,6 +66,16 @@ impl Snapshot {
         match self {
             Self::Missing => false,
             Self::Present { object, around } => object.is_held(around),
+        }
+    }
+
+    /// Who wrote last what a hold of the target changes, but for us.
+    pub(crate) fn last_writer(&self) -> Option<String> {
+        match self {
+            Self::Missing => None,
+            Self::Present { object, .. } => {
+                ownership::last_writer(object.kind(), object.metadata())
+            }
         }
     }
 
@@ -134,6 +144,8 @@ pub(crate) struct Applied {
     pub(crate) unfit: Option<Reason>,
     /// Whether it is to be held now, by whichever window.
     pub(crate) is_covered: bool,
+    /// Who undoes its hold again and again, where somebody does.
+    pub(crate) contended: Option<Reason>,
 }
 
 /// Plans and applies, and reads again and plans anew where somebody else was faster.
@@ -168,6 +180,7 @@ pub(crate) async fn converge(
                     again: plan.again,
                     unfit: plan.unfit,
                     is_covered,
+                    contended: None,
                 };
             }
             Err(error) if tries < error.tries() => error,
@@ -225,6 +238,7 @@ fn not_applied(target: TargetRef, error: Error, is_covered: bool) -> Applied {
         again: None,
         unfit: None,
         is_covered,
+        contended: None,
     }
 }
 

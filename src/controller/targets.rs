@@ -8,6 +8,7 @@ use futures::{StreamExt, stream};
 
 use super::Context;
 use super::apply::apply_all;
+use super::contention::Contended;
 use super::observe::Observed;
 use super::target::{Applied, Snapshot, converge};
 use crate::coverage::{Coverage, coverages};
@@ -30,9 +31,9 @@ pub(super) async fn hold_and_release(
 ) -> BTreeMap<TargetRef, Applied> {
     let reached = observed.reached();
     let covered = coverages(reached.map(|(window, reach)| (window, &reach.holds)), now);
-    context
-        .setbacks
-        .keep(&observed.namespace, |target| covered.contains_key(target));
+    let is_covered = |target: &TargetRef| covered.contains_key(target);
+    context.setbacks.keep(&observed.namespace, is_covered);
+    context.contentions.keep(&observed.namespace, is_covered);
     let answerers = answerers(context, observed, &covered, now);
     let targets = targets(observed);
     let flips: Vec<_> = targets
@@ -43,7 +44,7 @@ pub(super) async fn hold_and_release(
                 .and_then(|c| answerers.get(c.leading.uid.as_str()));
             let desired = answerer.map_or(Desired::Released, |a| Desired::Held(a.answering()));
             let snapshot = Snapshot::cached(observed, target);
-            converge_unless_refused(context, observed, target.clone(), snapshot, desired, now)
+            follow(context, observed, target.clone(), snapshot, desired, now)
         })
         .collect();
     let applied = stream::iter(flips)
@@ -54,6 +55,83 @@ pub(super) async fn hold_and_release(
         .await;
     sweep_strays(context, observed).await;
     applied
+}
+
+/// Takes a target to where it should be, unless somebody takes it back again and again: then the
+/// app answers for a while.
+async fn follow(
+    context: &Context,
+    observed: &Observed,
+    target: TargetRef,
+    snapshot: Snapshot,
+    desired: Desired<'_>,
+    now: DateTime<Utc>,
+) -> Applied {
+    let namespace = &observed.namespace;
+    let contentions = &context.contentions;
+    if desired == Desired::Released {
+        return converge_unless_refused(context, observed, target, snapshot, desired, now).await;
+    }
+    let snapshot = look_for_who_undid(context, namespace, &target, snapshot, now).await;
+    if let Some(pause) = contentions.pause(namespace, &target, now)
+        && !snapshot.is_held()
+    {
+        let released = Desired::Released;
+        let applied =
+            converge_unless_refused(context, observed, target, snapshot, released, now).await;
+        return paused(applied, pause);
+    }
+    let mut applied =
+        converge_unless_refused(context, observed, target, snapshot, desired, now).await;
+    match applied.result {
+        Ok(Outcome::Held) => contentions.held(namespace, &applied.target, Utc::now()),
+        Ok(_) => contentions.not_held(namespace, &applied.target),
+        Err(_) => {}
+    }
+    if let Some(unrest) = contentions.unrest(namespace, &applied.target, now) {
+        applied.again = applied.again.into_iter().chain([unrest.until]).min();
+        applied.contended = Some(unrest.reason);
+    }
+    applied
+}
+
+/// Takes note of a hold that stood when it was last looked at, and is gone. What is known of the
+/// target may be older than our own write, so it is read first; what was read is returned.
+async fn look_for_who_undid(
+    context: &Context,
+    namespace: &str,
+    target: &TargetRef,
+    snapshot: Snapshot,
+    now: DateTime<Utc>,
+) -> Snapshot {
+    let contentions = &context.contentions;
+    if snapshot.is_held() || !contentions.was_held(namespace, target) {
+        return snapshot;
+    }
+    // What cannot be read now is read when the hold is put back.
+    let Ok(live) = Snapshot::live(&context.client, namespace, target).await else {
+        return snapshot;
+    };
+    if matches!(live, Snapshot::Missing) {
+        contentions.not_held(namespace, target);
+    } else if !live.is_held() {
+        contentions.undone(namespace, target, live.last_writer().as_deref(), now);
+    }
+    live
+}
+
+fn paused(applied: Applied, pause: Contended) -> Applied {
+    let result = applied.result.map(|outcome| match outcome {
+        Outcome::Serving | Outcome::Releasing { .. } => Outcome::Waiting(pause.reason),
+        other => other,
+    });
+    Applied {
+        result,
+        again: applied.again.into_iter().chain([pause.until]).min(),
+        unfit: None,
+        is_covered: true,
+        ..applied
+    }
 }
 
 /// A hold that was refused a moment ago is not tried; what was said then is still what there is to
@@ -83,6 +161,7 @@ async fn converge_unless_refused(
             again: Some(setback.until),
             unfit: None,
             is_covered: true,
+            contended: None,
         };
     }
     let applied = converge(client, namespace, target, snapshot, desired, *linger, now).await;

@@ -65,6 +65,14 @@ pub fn owners(kind: TargetKind, metadata: &ObjectMeta) -> Vec<ManagedFieldsEntry
     owners
 }
 
+/// Who of the others wrote a leaf of `kind` last.
+pub fn last_writer(kind: TargetKind, metadata: &ObjectMeta) -> Option<String> {
+    let last = others(kind, metadata)
+        .into_iter()
+        .max_by_key(|entry| entry.time.as_ref().map(|time| time.0))?;
+    last.manager
+}
+
 /// Whether we own a leaf of `kind` that we have to give back.
 pub fn is_borrowed(kind: TargetKind, metadata: &ObjectMeta) -> bool {
     let mut entries = metadata.managed_fields.iter().flatten();

@@ -13,6 +13,7 @@
 //! | `selection.rs` | targets by label, all of a kind, and routes held by their Services |
 //! | `targets.rs` | what is missing, unfit, or covered twice |
 //! | `ownership.rs` | the ownership of fields is given back |
+//! | `gitops.rs` | what tools write in a window, and a tool that undoes a hold again and again |
 //! | `policies.rs` | an admission policy that refuses a hold |
 //! | `refusals.rs`, `bad_input.rs` | what the API server and the controller do not take |
 //! | `silence.rs` | a steady state makes no requests, and no right is missing or left over |
@@ -27,6 +28,7 @@ mod early_end;
 mod edits;
 mod effect;
 mod flips;
+mod gitops;
 mod interruptions;
 mod objects;
 mod ownership;
@@ -38,6 +40,8 @@ mod schedules;
 mod selection;
 mod silence;
 mod targets;
+mod tools;
+mod twins;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -116,6 +120,9 @@ fn trials(shared: Option<&Shared>) -> Vec<Trial> {
         ownership:
             managed_fields_are_after_a_window_what_they_were_before,
             an_upgrade_meets_no_conflict_in_the_window_nor_after_it;
+        gitops:
+            what_a_tool_writes_in_the_window_is_held_within_a_second_and_stays,
+            a_manager_that_undoes_a_hold_again_and_again_is_named_and_not_fought;
         policies:
             a_hold_that_a_policy_refuses_is_named_and_leaves_nothing_behind;
         release_all:
