@@ -14,6 +14,7 @@
 //! | `targets.rs` | what is missing, unfit, or covered twice |
 //! | `ownership.rs` | the ownership of fields is given back |
 //! | `gitops.rs` | what tools write in a window, and a tool that undoes a hold again and again |
+//! | `policy.rs` | the admission policy that keeps a hold, and releases in spite of it |
 //! | `policies.rs` | an admission policy that refuses a hold |
 //! | `refusals.rs`, `bad_input.rs` | what the API server and the controller do not take |
 //! | `silence.rs` | a steady state makes no requests, and no right is missing or left over |
@@ -33,6 +34,7 @@ mod interruptions;
 mod objects;
 mod ownership;
 mod policies;
+mod policy;
 mod refusals;
 mod release_all;
 mod scene;
@@ -123,6 +125,10 @@ fn trials(shared: Option<&Shared>) -> Vec<Trial> {
         gitops:
             what_a_tool_writes_in_the_window_is_held_within_a_second_and_stays,
             a_manager_that_undoes_a_hold_again_and_again_is_named_and_not_fought;
+        policy:
+            a_hold_stays_through_every_apply_and_no_tool_sees_a_difference,
+            a_person_releases_what_the_policy_keeps,
+            everything_is_released_in_spite_of_the_policy;
         policies:
             a_hold_that_a_policy_refuses_is_named_and_leaves_nothing_behind;
         release_all:

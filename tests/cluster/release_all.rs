@@ -69,7 +69,7 @@ pub(crate) async fn it_says_so_where_nothing_is_held(bench: &Bench) -> Result {
     Ok(())
 }
 
-async fn release_all(bench: &Bench) -> Result<Output> {
+pub(crate) async fn release_all(bench: &Bench) -> Result<Output> {
     let output = Command::new(env!("CARGO_BIN_EXE_entracte"))
         .args(["release", "--all"])
         .env("KUBECONFIG", bench.cluster.kubeconfig())
