@@ -6,9 +6,9 @@
 //! ```text
 //!  MaintenanceWindow ──parse──► Window ─┐
 //!  clock ───────────────────────────────┼─► Coverage(target) ─┐
-//!  Service/Ingress ───read──► Observed ───────────────────────┴─► Plan ──apply──► API
-//!                                ▲      (pure)                      │
-//!                                └──────────── watch ◄──────────────┘
+//!  Service/Ingress/HTTPRoute ──read──► Observed ──────────────┴─► Plan ──apply──► API
+//!                                         ▲      (pure)             │
+//!                                         └──────────── watch ◄─────┘
 //!  Coverage ──compile──► Notice ──ConfigMap──► backend pods ──► 503 + Retry-After
 //! ```
 //!

@@ -28,6 +28,7 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
+use crate::api::httproute::HttpRoute;
 use crate::api::names;
 use crate::api::target::TargetKind;
 use crate::controller::apply::{self, within_patience};
@@ -46,7 +47,7 @@ const AT_ONCE: usize = 16;
 /// Arguments of `entracte release`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
-    /// Release every Service and Ingress of the cluster that is held
+    /// Release every Service, Ingress and HTTPRoute of the cluster that is held
     #[arg(long, required = true)]
     pub all: bool,
     /// How long our answer may stand in for an app that is not ready yet
@@ -108,7 +109,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
                 "released; our answer stands in until its app is ready".to_owned()
             }
             Ok(Outcome::Serving | Outcome::Held | Outcome::Holding(_)) => "released".to_owned(),
-            Ok(Outcome::Missing) => "gone; our slices of it are deleted".to_owned(),
+            Ok(Outcome::Missing | Outcome::NotInstalled) => "gone, and our slices of it".to_owned(),
             Ok(Outcome::Waiting(reason) | Outcome::Refused(reason)) => {
                 failed += 1;
                 format!("NOT released: {}", reason.message)
@@ -172,9 +173,15 @@ async fn held(client: &Client, and_borrowed: bool) -> Result<BTreeSet<Held>, Err
 async fn holdable(client: &Client) -> Result<Vec<Box<dyn Holdable>>, Error> {
     let services = list::<Service>(client, "").await?.into_iter();
     let ingresses = list::<Ingress>(client, "").await?.into_iter();
+    let routes = match list::<HttpRoute>(client, "").await {
+        // Not found: the Gateway API is not installed.
+        Err(apply::Error::Stale(_)) => Vec::new(),
+        listed => listed?,
+    };
     let services = services.map(|object| Box::new(object) as Box<dyn Holdable>);
     let ingresses = ingresses.map(|object| Box::new(object) as _);
-    Ok(services.chain(ingresses).collect())
+    let routes = routes.into_iter().map(|object| Box::new(object) as _);
+    Ok(services.chain(ingresses).chain(routes).collect())
 }
 
 fn place(metadata: &ObjectMeta) -> (String, String) {
@@ -198,9 +205,11 @@ async fn release(
     wait: TimeDelta,
 ) -> Released {
     let result = match release_once(client, &namespace, &target, wait).await {
-        Ok(Outcome::Missing) => delete_our_slices(client, &namespace, &target.name)
-            .await
-            .map(|()| Outcome::Missing),
+        Ok(Outcome::Missing) if !target.kind.is_route() => {
+            delete_our_slices(client, &namespace, &target.name)
+                .await
+                .map(|()| Outcome::Missing)
+        }
         result => result,
     };
     Released {

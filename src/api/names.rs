@@ -14,7 +14,7 @@ pub const HOLD_KEY: &str = "entracte.dev/hold";
 /// The annotation on a held object that says what to put back.
 pub const HOLD_ANNOTATION: &str = "entracte.dev/hold";
 
-/// The label on a held object: `kubectl get svc,ing -A -l entracte.dev/held` lists them.
+/// The label on a held object: `kubectl get svc,ing,httproute -A -l entracte.dev/held` lists them.
 pub const HELD_LABEL: &str = "entracte.dev/held";
 
 /// The value of [`HELD_LABEL`] while an object is held.

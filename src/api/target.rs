@@ -28,8 +28,7 @@ pub struct Target {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub group: Option<String>,
-    /// Service, Ingress or HTTPRoute. HTTPRoute is not honoured yet: the window is refused
-    /// while it names one.
+    /// Service, Ingress or HTTPRoute.
     pub kind: TargetKind,
     /// The name of one object.
     #[serde(default, skip_serializing_if = "Option::is_none")]

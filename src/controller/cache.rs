@@ -15,6 +15,8 @@ use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
+use super::installed::Installed;
+
 type ByName<K> = BTreeMap<String, Arc<K>>;
 type ByNamespace<K> = BTreeMap<String, ByName<K>>;
 
@@ -87,6 +89,11 @@ impl<K> Cache<K> {
         });
     }
 
+    /// Whether the first list is complete, now and later.
+    pub(super) fn listed(&self) -> watch::Receiver<bool> {
+        self.synced.subscribe()
+    }
+
     /// Returns once the first list is complete.
     pub(super) async fn synced(&self) {
         // The sender lives in `self`, so this cannot fail before it is true.
@@ -122,6 +129,50 @@ where
             .default_backoff()
             .modify(move |object: &mut K| keep(object.meta_mut()));
         self.follow_events(events, changed).await;
+    }
+
+    /// The same for a kind whose definition may be absent, come and go. Without it there is no
+    /// object, and that is known as well as if the API server had listed them. Of objects that are
+    /// there and not served nothing is concluded, but that there is nothing to wait for, where
+    /// `goes_on_unserved`.
+    pub(super) async fn follow_while(
+        self,
+        mut installed: watch::Receiver<Installed>,
+        goes_on_unserved: bool,
+        api: Api<K>,
+        keep: fn(&mut ObjectMeta),
+        changed: impl Fn(&str) + Send + Sync,
+    ) {
+        loop {
+            let now = *installed.borrow_and_update();
+            let news = match now {
+                Installed::Served | Installed::Unknown => {
+                    let config = super::watch::config();
+                    let following = self.clone().follow(api.clone(), config, keep, &changed);
+                    let over = async {
+                        let over = installed.wait_for(|now| now.is_unreadable()).await;
+                        over.map(|_| ())
+                    };
+                    tokio::select! {
+                        () = following => return,
+                        over = over => over,
+                    }
+                }
+                Installed::Absent => {
+                    self.replace(ByNamespace::new(), &changed);
+                    installed.changed().await
+                }
+                Installed::Unserved => {
+                    if goes_on_unserved {
+                        self.synced.send_replace(true);
+                    }
+                    installed.changed().await
+                }
+            };
+            if news.is_err() {
+                return;
+            }
+        }
     }
 
     async fn follow_events(

@@ -7,7 +7,7 @@
 //!
 //! | step | file | touches the cluster |
 //! |---|---|---|
-//! | 0 follow | `watch.rs`, `cache.rs`, `probe.rs` | yes, reads |
+//! | 0 follow | `watch.rs`, `installed.rs`, `cache.rs`, `probe.rs` | yes, reads |
 //! | 1 observe | `observe.rs`, `reaching.rs` | no |
 //! | 2 hold and release | `targets.rs`, `target.rs`, `setback.rs`, `contention.rs` | yes, by `apply.rs` |
 //! | 3 apply | `apply.rs` | yes |
@@ -33,6 +33,7 @@ pub(crate) mod apply;
 mod cache;
 mod contention;
 mod event;
+mod installed;
 mod lines;
 mod observe;
 mod prepare;
@@ -68,12 +69,14 @@ use tokio::sync;
 
 use self::cache::Cache;
 use self::contention::Contentions;
+use self::installed::Installed;
 use self::observe::Observed;
 use self::prepare::Prepared;
 use self::probe::Probes;
 use self::setback::Setbacks;
 use self::target::Applied;
 use crate::api::MaintenanceWindow;
+use crate::api::httproute::HttpRoute;
 use crate::coverage;
 use crate::listen;
 use crate::schedule::{TargetRef, duration};
@@ -85,6 +88,10 @@ use crate::telemetry::{AdminServer, Condition, Readiness};
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// How soon something that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+/// The definition of our own resource.
+const WINDOWS: &str = "maintenancewindows.entracte.dev";
+/// The definition of the Gateway API's routes.
+const HTTP_ROUTES: &str = "httproutes.gateway.networking.k8s.io";
 /// How many namespaces are reconciled at once.
 const CONCURRENCY: u16 = 16;
 
@@ -167,8 +174,11 @@ pub(crate) struct Caches {
     windows: Cache<DeserializeGuard<MaintenanceWindow>>,
     services: Cache<Service>,
     ingresses: Cache<Ingress>,
+    routes: Cache<HttpRoute>,
     slices: Cache<EndpointSlice>,
     notices: Cache<ConfigMap>,
+    windows_installed: sync::watch::Receiver<Installed>,
+    routes_installed: sync::watch::Receiver<Installed>,
 }
 
 /// Runs the controller until a signal asks it to stop.
@@ -184,8 +194,11 @@ pub async fn run(args: Args) -> Result<(), Error> {
         windows: Cache::default(),
         services: Cache::default(),
         ingresses: Cache::default(),
+        routes: Cache::default(),
         slices: Cache::default(),
         notices: Cache::default(),
+        windows_installed: installed::follow(&client, watch::config(), WINDOWS, "v1alpha1"),
+        routes_installed: installed::follow(&client, watch::config(), HTTP_ROUTES, "v1"),
     };
     let context = Arc::new(Context {
         client,

@@ -39,6 +39,8 @@ pub(super) struct Observed {
     pub(super) services: BTreeMap<String, Arc<Service>>,
     /// The names of the bridges among them.
     pub(super) bridges: Arc<BTreeSet<String>>,
+    /// Whether the cluster is known to have no HTTPRoutes that anybody could read.
+    pub(super) no_routes: bool,
     /// Whatever can be held.
     pub(super) objects: BTreeMap<TargetRef, Arc<dyn Holdable>>,
     pub(super) slices: Vec<Arc<EndpointSlice>>,
@@ -112,6 +114,7 @@ pub(super) fn observe(caches: &Caches, namespace: &str) -> Observed {
         windows,
         manifests,
         bridges: Arc::new(bridge::names_of(services.values().map(AsRef::as_ref))),
+        no_routes: caches.routes_installed.borrow().is_unreadable(),
         objects: objects(caches, namespace, &services),
         services,
         by_service: by_service(&slices),
@@ -150,7 +153,10 @@ fn objects(
     let services = services.values().cloned().map(|object| object as _);
     let ingresses = caches.ingresses.in_namespace(namespace).into_values();
     let ingresses = ingresses.map(|object| object as _);
-    services.chain(ingresses).map(by_target).collect()
+    let routes = caches.routes.in_namespace(namespace).into_values();
+    let routes = routes.map(|object| object as _);
+    let objects = services.chain(ingresses).chain(routes);
+    objects.map(by_target).collect()
 }
 
 fn parse(object: &DeserializeGuard<MaintenanceWindow>) -> Result<Window, Vec<Problem>> {

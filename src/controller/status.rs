@@ -209,6 +209,20 @@ pub(super) fn state(
                 ),
             )),
         ),
+        Ok(Outcome::NotInstalled) => (
+            TargetState::Missing,
+            Some(Reason::new(
+                "TargetsMissing",
+                format!(
+                    "there are no objects of kind {} in the cluster: the Gateway API is not \
+                     installed; install its definitions ({}/{}); the target is held when it \
+                     appears while the window lasts",
+                    target.kind,
+                    target.kind.group(),
+                    target.kind.version()
+                ),
+            )),
+        ),
         // Another window wants it held, and has not got so far.
         Ok(Outcome::Waiting(_) | Outcome::Holding(_)) | Err(_) if !active && applied.is_covered => {
             (TargetState::Serving, None)
@@ -265,7 +279,7 @@ fn findings(
     let (held, amiss) = match current {
         Some(_) => {
             let amiss = first_in(targets, |target| {
-                target.state != TargetState::Held || target.reason.is_some()
+                target.state != TargetState::Held || target.reason.as_deref() == Some("Contended")
             });
             (
                 first_not_held(targets).or_else(|| nothing_to_hold(facts, targets)),

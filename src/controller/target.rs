@@ -12,6 +12,7 @@ use kube::{Api, Client, Resource};
 
 use super::apply::{Error, apply_all, within_patience};
 use super::observe::Observed;
+use crate::api::httproute::HttpRoute;
 use crate::api::names;
 use crate::api::target::TargetKind;
 use crate::plan::edit::Precondition;
@@ -23,6 +24,8 @@ use crate::schedule::TargetRef;
 #[derive(Debug, Clone)]
 pub(crate) enum Snapshot {
     Missing,
+    /// Nor is there any object of its kind.
+    NotInstalled,
     Present {
         object: Arc<dyn Holdable>,
         around: Surroundings,
@@ -32,6 +35,9 @@ pub(crate) enum Snapshot {
 impl Snapshot {
     /// `target` as the caches have it.
     pub(super) fn cached(observed: &Observed, target: &TargetRef) -> Self {
+        if target.kind == TargetKind::HTTPRoute && observed.no_routes {
+            return Self::NotInstalled;
+        }
         let Some(object) = observed.objects.get(target) else {
             return Self::Missing;
         };
@@ -53,7 +59,7 @@ impl Snapshot {
         let object = match target.kind {
             TargetKind::Service => read::<Service>(client, namespace, target).await?,
             TargetKind::Ingress => read::<Ingress>(client, namespace, target).await?,
-            TargetKind::HTTPRoute => None,
+            TargetKind::HTTPRoute => read::<HttpRoute>(client, namespace, target).await?,
         };
         let Some(object) = object else {
             return Ok(Self::Missing);
@@ -64,7 +70,7 @@ impl Snapshot {
     /// Whether the target answers from the backend already, whatever its marks say.
     pub(crate) fn is_held(&self) -> bool {
         match self {
-            Self::Missing => false,
+            Self::Missing | Self::NotInstalled => false,
             Self::Present { object, around } => object.is_held(around),
         }
     }
@@ -82,12 +88,8 @@ impl Snapshot {
     /// The edits that take the target to `desired`. Pure.
     pub(crate) fn plan(&self, desired: Desired<'_>, linger: TimeDelta, now: DateTime<Utc>) -> Plan {
         match self {
-            Self::Missing => Plan {
-                edits: Vec::new(),
-                outcome: Outcome::Missing,
-                again: None,
-                unfit: None,
-            },
+            Self::Missing => Plan::nothing(Outcome::Missing),
+            Self::NotInstalled => Plan::nothing(Outcome::NotInstalled),
             Self::Present { object, around } => object.plan(around, desired, linger, now),
         }
     }

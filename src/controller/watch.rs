@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync;
 
 use super::cache::Cache;
+use super::installed::{Without, tell};
 use super::{Caches, Context};
 use crate::api::names;
 use crate::api::target::TargetKind;
@@ -26,6 +27,20 @@ use crate::telemetry::{Condition, Readiness};
 
 /// Under the idle time-outs after which load balancers drop a watch without a word.
 const WATCH_SECONDS: u32 = 200;
+
+/// Without windows there is nothing to do but to give back what is held.
+const NO_WINDOWS: Without = Without {
+    is_ready: false,
+    absent: "the CRD is not installed: no window is on, and what was held is released; apply crds/",
+    unserved: "the CRD is installed, but does not serve the version v1alpha1; apply crds/",
+};
+
+/// Routes of the Gateway API are one kind of targets of three.
+const NO_ROUTES: Without = Without {
+    is_ready: true,
+    absent: "the Gateway API is not installed",
+    unserved: "the Gateway API that is installed does not serve them as v1",
+};
 
 /// Takes the namespaces that have to be reconciled.
 pub(super) type Trigger = UnboundedSender<ObjectRef<PartialObjectMeta<Namespace>>>;
@@ -50,13 +65,21 @@ pub(super) fn follow(context: &Context, trigger: &Trigger) {
             let _ = trigger.unbounded_send(ObjectRef::new(namespace));
         }
     };
-    watch(
-        &caches.windows,
+    tokio::spawn(caches.windows.clone().follow_while(
+        caches.windows_installed.clone(),
+        NO_WINDOWS.is_ready,
         Api::all(client.clone()),
-        config(),
         no_fields,
         wake(),
-    );
+    ));
+    tokio::spawn(caches.routes.clone().follow_while(
+        caches.routes_installed.clone(),
+        NO_ROUTES.is_ready,
+        Api::all(client.clone()),
+        |metadata| keep_owners(TargetKind::HTTPRoute, metadata),
+        wake(),
+    ));
+    tokio::spawn(wake_with_the_routes(caches.clone(), wake()));
     watch(
         &caches.services,
         Api::all(client.clone()),
@@ -140,6 +163,16 @@ fn no_fields(metadata: &mut ObjectMeta) {
     metadata.managed_fields = None;
 }
 
+/// Whether there are HTTPRoutes at all concerns every window.
+async fn wake_with_the_routes(caches: Caches, wake: impl Fn(&str)) {
+    let mut installed = caches.routes_installed.clone();
+    while installed.changed().await.is_ok() {
+        for namespace in caches.windows.namespaces() {
+            wake(&namespace);
+        }
+    }
+}
+
 /// A slice in the operator's namespace may be the backend's, which every window leads to.
 fn slice_changed<F: Fn(&str)>(caches: Caches, wake: F) -> impl Fn(&str) + use<F> {
     move |namespace| {
@@ -173,17 +206,28 @@ pub(super) async fn seen_once(caches: &Caches, readiness: &Readiness) -> impl Si
         windows,
         services,
         ingresses,
+        routes,
         slices,
         notices,
+        windows_installed,
+        routes_installed,
         ..
     } = caches;
-    tokio::join!(
-        seen(windows, readiness, "MaintenanceWindows"),
+    let condition = readiness.missing("MaintenanceWindows", "not listed yet");
+    let installed = windows_installed.clone();
+    tokio::spawn(tell(condition, installed, windows.listed(), NO_WINDOWS));
+    let condition = readiness.missing("HTTPRoutes", "not listed yet");
+    let installed = routes_installed.clone();
+    tokio::spawn(tell(condition, installed, routes.listed(), NO_ROUTES));
+    let ((), (), services, ingresses, slices, notices) = tokio::join!(
+        windows.synced(),
+        routes.synced(),
         seen(services, readiness, "Services"),
         seen(ingresses, readiness, "Ingresses"),
         seen(slices, readiness, "EndpointSlices"),
         seen(notices, readiness, "notices"),
-    )
+    );
+    (services, ingresses, slices, notices)
 }
 
 async fn seen<K>(cache: &Cache<K>, readiness: &Readiness, what: &str) -> Condition {

@@ -181,6 +181,26 @@ fn duplicates_of_one_path_are_told_apart() {
 }
 
 #[test]
+fn a_duplicate_that_is_inserted_before_duplicates_misplaces_nothing() {
+    let duplicate = |ingress: &Ingress, name: &str| {
+        edited(ingress, |value| {
+            let paths = &mut value["spec"]["rules"][0]["http"]["paths"];
+            let mut copy = paths[0].clone();
+            copy["backend"]["service"]["name"] = json!(name);
+            paths.as_array_mut().unwrap().insert(0, copy);
+        })
+    };
+    let twice = duplicate(&shop(), "shadowing");
+    let inserted = duplicate(&hold_on(&twice, "entracte-w"), "new");
+    let names = ["fallback", "new", "shadowing", "front", "api", "blog"];
+    assert_eq!(backends(&released(&inserted)), names);
+    assert_eq!(
+        backends(&released(&hold_on(&inserted, "entracte-w"))),
+        names
+    );
+}
+
+#[test]
 fn labels_and_annotations_of_others_that_came_in_the_window_stay() {
     let held = hold_on(&shop(), "entracte-w");
     let labelled = edited(&held, |value| {

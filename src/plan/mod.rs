@@ -90,7 +90,8 @@ impl Plan {
         }
     }
 
-    fn nothing(outcome: Outcome) -> Self {
+    /// A plan that changes nothing.
+    pub fn nothing(outcome: Outcome) -> Self {
         Self::new(Vec::new(), outcome)
     }
 }
@@ -111,6 +112,8 @@ pub enum Outcome {
     },
     /// There is no such object.
     Missing,
+    /// There is no such kind of objects in the cluster.
+    NotInstalled,
     /// The target cannot be held yet.
     Waiting(Reason),
     /// The target must not be held. Where nothing of ours was on it, nothing was touched.

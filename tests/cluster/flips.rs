@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use entracte::api::status::{Phase, TargetState};
+use entracte_testbed::app::Routes;
 use entracte_testbed::load::Class;
 use entracte_testbed::request;
 use entracte_testbed::target::Kind;
@@ -9,6 +10,7 @@ use entracte_testbed::target::Kind;
 use crate::Result;
 use crate::bench::Bench;
 use crate::objects::{eventually, status};
+use crate::routes::BEHIND_A_GATEWAY;
 use crate::scene::{Scene, WINDOW, once, settled, sleep_until, soon};
 
 /// Within which an instant's patch has to be written.
@@ -22,8 +24,18 @@ pub(crate) async fn a_service_is_held_on_time_and_given_back_as_it_was(bench: &B
     hold_and_release(bench, Kind::Service).await
 }
 
+pub(crate) async fn an_http_route_is_held_on_time_and_given_back_as_it_was(
+    bench: &Bench,
+) -> Result {
+    hold_and_release(bench, Kind::HttpRoute).await
+}
+
 async fn hold_and_release(bench: &Bench, kind: Kind) -> Result {
-    let scene = Scene::set(bench, "flips").await?;
+    let routes = match kind {
+        Kind::HttpRoute => BEHIND_A_GATEWAY,
+        Kind::Ingress | Kind::Service => Routes::default(),
+    };
+    let scene = Scene::set_behind(bench, "flips", routes).await?;
     let original = scene.object(kind).await?;
     let clients = scene.clients(kind).await?;
     let occurrence = soon(6);

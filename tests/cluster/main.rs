@@ -5,9 +5,10 @@
 //! | `flips.rs` | a target is held and given back on time, and nobody gets anything else |
 //! | `effect.rs` | a hold takes effect, however far the platform's controllers lag behind |
 //! | `early_end.rs` | a window that ends early restores at once |
-//! | `edits.rs` | what a user writes while a target is held is kept |
+//! | `edits.rs`, `routes.rs` | what a user writes while a target is held is kept |
 //! | `interruptions.rs` | a controller that dies, a backend pod that is replaced |
 //! | `crashes.rs` | a controller may die at any write of its work |
+//! | `absent.rs` | the Gateway API and our own definition may go and come back |
 //! | `release_all.rs` | `entracte release --all` needs no operator |
 //! | `schedules.rs` | cron, late starts, missed windows, exceptions, ends that move |
 //! | `selection.rs` | targets by label, all of a kind, and routes held by their Services |
@@ -21,6 +22,7 @@
 //!
 //! One after the other: they measure milliseconds, and some of them kill the controller.
 
+mod absent;
 mod bad_input;
 mod bench;
 mod crashes;
@@ -37,6 +39,7 @@ mod policies;
 mod policy;
 mod refusals;
 mod release_all;
+mod routes;
 mod scene;
 mod schedules;
 mod selection;
@@ -95,6 +98,7 @@ fn trials(shared: Option<&Shared>) -> Vec<Trial> {
         flips:
             an_ingress_is_held_on_time_and_given_back_as_it_was,
             a_service_is_held_on_time_and_given_back_as_it_was,
+            an_http_route_is_held_on_time_and_given_back_as_it_was,
             an_app_that_is_not_ready_at_the_end_is_waited_for;
         effect:
             a_hold_takes_effect_while_the_platforms_controllers_stand_still,
@@ -110,6 +114,13 @@ fn trials(shared: Option<&Shared>) -> Vec<Trial> {
         edits:
             what_a_user_writes_to_a_held_ingress_is_kept,
             what_a_user_writes_to_a_held_service_is_kept;
+        routes:
+            what_a_user_writes_to_a_held_http_route_is_kept,
+            a_mirror_gets_no_copies_in_the_window_and_a_redirect_stays;
+        absent:
+            the_gateway_api_may_go_and_come_back_while_a_window_is_on,
+            without_our_definition_everything_is_released_and_readiness_says_why,
+            windows_that_are_not_served_are_not_taken_for_gone;
         interruptions:
             a_controller_killed_in_the_window_goes_on_when_it_is_back,
             a_controller_that_was_down_at_the_end_releases_when_it_is_back,

@@ -133,8 +133,20 @@ pub(crate) async fn ours(bench: &Bench) -> Result<Vec<String>> {
         named::<Service>(bench, "entracte.dev/held").await?,
         named::<Ingress>(bench, "entracte.dev/held").await?,
         named::<ConfigMap>(bench, "entracte.dev/notice").await?,
+        held_routes(bench).await?,
     ];
     Ok(lists.concat())
+}
+
+/// The Gateway API may not be installed.
+async fn held_routes(bench: &Bench) -> Result<Vec<String>> {
+    let routes = Api::<DynamicObject>::all_with(bench.client(), &gateway_resource("HTTPRoute"));
+    let labelled = ListParams::default().labels("entracte.dev/held");
+    let listed = match routes.list(&labelled).await {
+        Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(Vec::new()),
+        listed => listed?,
+    };
+    Ok(listed.iter().map(ResourceExt::name_any).collect())
 }
 
 async fn named<K>(bench: &Bench, labels: &str) -> Result<Vec<String>>

@@ -9,7 +9,7 @@ use crate::bench::Bench;
 use crate::objects::{api, eventually, windows};
 use crate::scene::{APP, WINDOW, always, create, named};
 
-const KINDS: [Kind; 2] = [Kind::Ingress, Kind::Service];
+const KINDS: [Kind; 3] = [Kind::Ingress, Kind::Service, Kind::HttpRoute];
 
 pub(crate) async fn managed_fields_are_after_a_window_what_they_were_before(
     bench: &Bench,
@@ -60,6 +60,9 @@ struct Chart<'b> {
 impl<'b> Chart<'b> {
     async fn install(bench: &'b Bench, kind: Kind) -> Result<Self> {
         let namespace = bench.cluster.namespace("helm").await?;
+        if kind == Kind::HttpRoute {
+            bench.cluster.install_gateway_api().await?;
+        }
         let chart = Self {
             bench,
             kind,

@@ -10,17 +10,19 @@ use tokio::process::Command;
 use crate::Result;
 use crate::bench::Bench;
 use crate::objects::ours;
+use crate::routes::BEHIND_A_GATEWAY;
 use crate::scene::{Scene, WINDOW, once, settled, sleep_until, soon};
 
-const KINDS: [Kind; 2] = [Kind::Ingress, Kind::Service];
+const KINDS: [Kind; 3] = [Kind::Ingress, Kind::Service, Kind::HttpRoute];
 
 pub(crate) async fn everything_is_released_without_the_operator(bench: &Bench) -> Result {
-    let scene = Scene::set(bench, "released").await?;
-    let originals = [scene.object(KINDS[0]).await?, scene.object(KINDS[1]).await?];
-    let clients = [
-        scene.clients(KINDS[0]).await?,
-        scene.clients(KINDS[1]).await?,
-    ];
+    let scene = Scene::set_behind(bench, "released", BEHIND_A_GATEWAY).await?;
+    let mut originals = Vec::new();
+    let mut clients = Vec::new();
+    for kind in KINDS {
+        originals.push(scene.object(kind).await?);
+        clients.push(scene.clients(kind).await?);
+    }
     let occurrence = soon(60);
     scene.window(WINDOW, once(occurrence), &KINDS).await?;
     scene.held(WINDOW).await?;

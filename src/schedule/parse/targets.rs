@@ -57,13 +57,6 @@ fn parse_one(target: &Target, path: &str, problems: &mut Problems) -> Option<Tar
         all,
         hold,
     } = target;
-    if *kind == TargetKind::HTTPRoute {
-        problems.not_honoured(
-            &format!("{path}.kind"),
-            Some(kind),
-            "name a Service or an Ingress",
-        );
-    }
     if group.as_ref().is_some_and(|group| group != kind.group()) {
         let message = format!(
             "the group of {kind} is \"{}\": write that, or remove group",

@@ -345,11 +345,6 @@ fn nothing_that_is_not_honoured_is_ignored() {
     let leave_it_out = "leave it out";
     let cases = [
         (
-            json!({"targets": [{"kind": "HTTPRoute", "name": "api"}]}),
-            "spec.targets[0].kind",
-            "name a Service or an Ingress",
-        ),
-        (
             json!({"response": {"retryAfter": {"jitter": "30s"}}}),
             "spec.response.retryAfter",
             leave_it_out,
@@ -380,7 +375,7 @@ fn nothing_that_is_not_honoured_is_ignored() {
 fn all_problems_are_told_at_once() {
     let resource = with(json!({
         "schedule": {"once": {"start": "Sunday", "duration": "long"}},
-        "targets": [{"kind": "HTTPRoute", "name": "api"}, {"kind": "Service"}],
+        "targets": [{"kind": "Ingress", "name": "/"}, {"kind": "Service"}],
         "restore": {},
     }));
     let fields: Vec<_> = parse(&resource)
@@ -393,7 +388,7 @@ fn all_problems_are_told_at_once() {
         [
             "spec.schedule.once.start",
             "spec.schedule.once.duration",
-            "spec.targets[0].kind",
+            "spec.targets[0].name",
             "spec.targets[1]",
             "spec.restore",
         ],

@@ -122,7 +122,7 @@ impl OperatorPod {
     /// Starts the process without waiting for it.
     ///
     /// All pods share one network namespace here: each has to listen on its own address.
-    pub(super) fn launch(&mut self) -> Result<(), OperatorError> {
+    pub fn launch(&mut self) -> Result<(), OperatorError> {
         let Role {
             recipe,
             binary,
