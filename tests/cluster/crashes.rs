@@ -27,7 +27,7 @@ use crate::crowd::{Crowd, Member, View};
 use crate::objects::{merge, windows};
 use crate::scene::{always, once};
 
-const KINDS: [Kind; 2] = [Kind::Ingress, Kind::Service];
+const KINDS: [Kind; 3] = [Kind::Ingress, Kind::Service, Kind::HttpRoute];
 
 /// How many writes are tried side by side: as many as most of these works have, and some.
 const DEPTH: usize = 14;
@@ -73,6 +73,7 @@ pub(crate) async fn a_controller_may_die_at_any_write_after_the_window_was_delet
 }
 
 async fn at_each_write(bench: &Bench, work: Work) -> Result {
+    bench.cluster.install_gateway_api().await?;
     let mut points = Vec::new();
     let mut flows: Vec<Flow> = KINDS.into_iter().flat_map(Flow::both).collect();
     let mut nths = 1..1 + DEPTH;
