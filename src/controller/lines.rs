@@ -90,12 +90,14 @@ fn by_services(
         let (state, reason) = state(&TargetRef::service(name), active, facts);
         (state, name, reason)
     });
-    let Some((worst, name, reason)) = states.min_by_key(|(state, ..)| severity(*state)) else {
+    // Of two in one state, the one of which there is something to say.
+    let worst = states.min_by_key(|(state, _, reason)| (severity(*state), reason.is_none()));
+    let Some((worst, name, reason)) = worst else {
         return (TargetState::Serving, None);
     };
     let of_all = |verb: &str| Some(Reason::new(BY_SERVICES, format!("{verb} by {by}")));
     let reason = match worst {
-        TargetState::Held if active => of_all("held"),
+        TargetState::Held if active && reason.is_none() => of_all("held"),
         TargetState::Serving if is_to_come(facts) => of_all("to be held"),
         _ => reason.map(|Reason { word, message }| {
             Reason::new(word, format!("its Service {name}: {message}"))
