@@ -88,8 +88,11 @@ mod tests {
             windows,
             services,
             ingresses,
+            routes: Cache::default(),
             slices,
             notices: Cache::<ConfigMap>::default(),
+            windows_installed: watch::channel(Installed::Served).1,
+            routes_installed: watch::channel(Installed::Absent).1,
         };
         let began = Instant::now();
         let observed = observe(&caches, "shop");

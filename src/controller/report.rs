@@ -65,9 +65,9 @@ fn is_settling(
     applied: &BTreeMap<TargetRef, Applied>,
 ) -> bool {
     let uid = manifest.metadata().uid.as_ref();
-    let mut windows = observed.windows.iter();
-    let window = windows.find(|window| Some(&window.uid) == uid);
-    window.is_some_and(|window| status::is_settling(window, applied))
+    let mut windows = observed.reached();
+    let reached = windows.find(|(window, _)| Some(&window.uid) == uid);
+    reached.is_some_and(|(_, reach)| status::is_settling(reach, applied))
 }
 
 fn status_of(

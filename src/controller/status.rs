@@ -79,13 +79,10 @@ pub(super) fn status(facts: Facts<'_>) -> MaintenanceWindowStatus {
     }
 }
 
-/// Whether a target of `window` was held only a moment ago, so that within another the status will
+/// Whether a target that a window reaches was held only a moment ago, so that within another the status will
 /// say what came of it: one write, and not two.
-pub(super) fn is_settling(window: &Window, applied: &BTreeMap<TargetRef, Applied>) -> bool {
-    let mut targets = window
-        .targets
-        .iter()
-        .filter_map(|target| applied.get(target));
+pub(super) fn is_settling(reach: &Reach, applied: &BTreeMap<TargetRef, Applied>) -> bool {
+    let mut targets = reach.holds.iter().filter_map(|target| applied.get(target));
     targets
         .any(|applied| matches!(applied.result, Ok(Outcome::Holding(_))) && applied.again.is_some())
 }

@@ -78,7 +78,7 @@ impl Snapshot {
     /// Who wrote last what a hold of the target changes, but for us.
     pub(crate) fn last_writer(&self) -> Option<String> {
         match self {
-            Self::Missing => None,
+            Self::Missing | Self::NotInstalled => None,
             Self::Present { object, .. } => {
                 ownership::last_writer(object.kind(), object.metadata())
             }

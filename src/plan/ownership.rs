@@ -68,7 +68,7 @@ pub fn owners(kind: TargetKind, metadata: &ObjectMeta) -> Vec<ManagedFieldsEntry
 
 /// Who of the others wrote a leaf of `kind` last.
 pub fn last_writer(kind: TargetKind, metadata: &ObjectMeta) -> Option<String> {
-    let last = others(kind, metadata)
+    let last = owners(kind, metadata)
         .into_iter()
         .max_by_key(|entry| entry.time.as_ref().map(|time| time.0))?;
     last.manager

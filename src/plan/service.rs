@@ -20,8 +20,8 @@ use super::platform::{self, Left};
 use super::record::Record;
 use super::slices::Family;
 use super::{
-    Answering, BACKEND_UNAVAILABLE, Outcome, Plan, Reason, UNSUPPORTED, backend, bridge, leaf, marks,
-    slices,
+    Answering, BACKEND_UNAVAILABLE, Outcome, Plan, Reason, UNSUPPORTED, backend, bridge, leaf,
+    marks, slices,
 };
 use crate::api::names;
 use crate::api::target::TargetKind;
@@ -125,7 +125,7 @@ fn hold(observed: &Observed<'_>, answering: Answering<'_>, now: DateTime<Utc>) -
     };
     let (answered, silent): (Vec<Family>, Vec<Family>) =
         Family::of(service).into_iter().partition(answers);
-    let is_held = service.is_marked();
+    let is_held = bears_key(service) || marks::say_held(&service.metadata);
     let port = match answering.port {
         Some(port) if is_held && !answered.is_empty() || silent.is_empty() => port,
         _ => return Plan::nothing(Outcome::Waiting(no_answer(is_held))),
@@ -387,7 +387,8 @@ fn speaks_plain_http(app_protocol: &str) -> bool {
 
 /// A Service that is held already is not given back for it, in the middle of its window.
 fn missing_family(service: &Service, answering: Answering<'_>) -> Option<Reason> {
-    if answering.backend.is_empty() || service.is_marked() {
+    let is_held = bears_key(service) || marks::say_held(&service.metadata);
+    if answering.backend.is_empty() || is_held {
         return None;
     }
     let missing = Family::of(service).into_iter().find(|family| {

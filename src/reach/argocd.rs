@@ -51,7 +51,7 @@ pub(super) fn sign(kind: TargetKind, metadata: &ObjectMeta) -> Option<Sign> {
     if labels.is_some_and(|labels| labels.contains_key(INSTANCE_LABEL)) {
         return Some(Sign::Label(INSTANCE_LABEL));
     }
-    let owners = ownership::others(kind, metadata);
+    let owners = ownership::owners(kind, metadata);
     let owns = |manager: &&str| {
         let mut owners = owners.iter();
         owners.any(|owner| owner.manager.as_deref() == Some(*manager))
