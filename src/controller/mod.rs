@@ -9,7 +9,7 @@
 //! |---|---|---|
 //! | 0 follow | `watch.rs`, `installed.rs`, `cache.rs`, `probe.rs` | yes, reads |
 //! | 1 observe | `observe.rs`, `reaching.rs` | no |
-//! | 2 hold and release | `targets.rs`, `target.rs`, `setback.rs`, `contention.rs` | yes, by `apply.rs` |
+//! | 2 hold and release | `targets.rs`, `target.rs`, `setback.rs`, `contention.rs`, `policy.rs` | yes, by `apply.rs` |
 //! | 3 apply | `apply.rs` | yes |
 //! | 4 prepare | `prepare.rs` | yes, nothing of the user's |
 //! | 5 status | `status.rs`, `lines.rs` | no |
@@ -36,6 +36,7 @@ mod event;
 mod installed;
 mod lines;
 mod observe;
+mod policy;
 mod prepare;
 mod probe;
 mod reaching;
@@ -71,6 +72,7 @@ use self::cache::Cache;
 use self::contention::Contentions;
 use self::installed::Installed;
 use self::observe::Observed;
+use self::policy::Policy;
 use self::prepare::Prepared;
 use self::probe::Probes;
 use self::setback::Setbacks;
@@ -160,6 +162,7 @@ pub(crate) struct Context {
     probes: Probes,
     setbacks: Setbacks,
     contentions: Contentions,
+    policy: Policy,
     ports: RangeInclusive<u16>,
     linger: TimeDelta,
     /// Windows that nobody can read, by uid, and the generation whose refusal they were told.
@@ -206,6 +209,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
         probes: Probes::default(),
         setbacks: Setbacks::default(),
         contentions: Contentions::default(),
+        policy: Policy::default(),
         ports: args.ports,
         linger: args.linger,
         told: Mutex::default(),

@@ -30,6 +30,7 @@ mod tests {
     use crate::api::MaintenanceWindow;
     use crate::controller::Caches;
     use crate::controller::cache::Cache;
+    use crate::controller::installed::Installed;
     use crate::controller::observe::observe;
 
     /// Far more than it takes, and far less than anything quadratic would.
@@ -91,8 +92,8 @@ mod tests {
             routes: Cache::default(),
             slices,
             notices: Cache::<ConfigMap>::default(),
-            windows_installed: watch::channel(Installed::Served).1,
-            routes_installed: watch::channel(Installed::Absent).1,
+            windows_installed: tokio::sync::watch::channel(Installed::Served).1,
+            routes_installed: tokio::sync::watch::channel(Installed::Absent).1,
         };
         let began = Instant::now();
         let observed = observe(&caches, "shop");

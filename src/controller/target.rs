@@ -17,7 +17,9 @@ use crate::api::names;
 use crate::api::target::TargetKind;
 use crate::plan::edit::Precondition;
 use crate::plan::holdable::Surroundings;
-use crate::plan::{Desired, Edit, Holdable, Outcome, Plan, Reason, bridge, ownership, slices};
+use crate::plan::{
+    Desired, Edit, Holdable, Outcome, Plan, Reason, bridge, flux, ownership, slices,
+};
 use crate::schedule::TargetRef;
 
 /// A target as it was read, whether from a cache or from the API server.
@@ -81,6 +83,16 @@ impl Snapshot {
             Self::Missing | Self::NotInstalled => None,
             Self::Present { object, .. } => {
                 ownership::last_writer(object.kind(), object.metadata())
+            }
+        }
+    }
+
+    /// Whether a hold would have to tell Flux to look away.
+    pub(crate) fn is_to_tell_flux(&self) -> bool {
+        match self {
+            Self::Missing | Self::NotInstalled => false,
+            Self::Present { object, around } => {
+                !object.is_held(around) && flux::watches(object.metadata())
             }
         }
     }

@@ -73,6 +73,16 @@ async fn follow(
         return converge_unless_refused(context, observed, target, snapshot, desired, now).await;
     }
     let snapshot = look_for_who_undid(context, namespace, &target, snapshot, now).await;
+    let desired = match desired {
+        Desired::Held(answering) if !target.kind.is_route() && snapshot.is_to_tell_flux() => {
+            let is_kept = context.policy.stands(&context.client, now).await;
+            Desired::Held(Answering {
+                is_kept,
+                ..answering
+            })
+        }
+        desired => desired,
+    };
     if let Some(pause) = contentions.pause(namespace, &target, now)
         && !snapshot.is_held()
     {
@@ -84,7 +94,9 @@ async fn follow(
     let mut applied =
         converge_unless_refused(context, observed, target, snapshot, desired, now).await;
     match applied.result {
-        Ok(Outcome::Held) => contentions.held(namespace, &applied.target, Utc::now()),
+        Ok(Outcome::Held | Outcome::Holding(_)) => {
+            contentions.held(namespace, &applied.target, Utc::now());
+        }
         Ok(_) => contentions.not_held(namespace, &applied.target),
         Err(_) => {}
     }
@@ -234,6 +246,7 @@ impl Answerer {
             port: self.port,
             endpoints: &self.endpoints,
             backend: &self.backend,
+            is_kept: false,
         }
     }
 }

@@ -12,20 +12,41 @@ type Map = BTreeMap<String, String>;
 /// away. A map that only we needed goes with its last entry, so that the object is as it was.
 pub(super) fn set(
     patch: &mut PatchBuilder,
-    [parent, field]: [&str; 2],
+    path: [&str; 2],
     current: Option<&Map>,
     key: &str,
     value: Option<&str>,
 ) {
-    let present = current.and_then(|map| map.get(key)).map(String::as_str);
-    match (present, value) {
-        (present, value) if present == value => {}
-        (_, Some(value)) if current.is_none() => patch.add([parent, field], json!({ key: value })),
-        (_, Some(value)) => patch.add([parent, field, key], json!(value)),
-        (Some(_), None) if current.is_some_and(|map| map.len() == 1) => {
-            patch.remove([parent, field]);
+    set_each(patch, path, current, &[(key, value)]);
+}
+
+/// The same for several keys of one map, each of them once.
+pub(super) fn set_each(
+    patch: &mut PatchBuilder,
+    [parent, field]: [&str; 2],
+    current: Option<&Map>,
+    changes: &[(&str, Option<&str>)],
+) {
+    let mut wanted = current.cloned().unwrap_or_default();
+    for (key, value) in changes {
+        match value {
+            Some(value) => wanted.insert((*key).to_owned(), (*value).to_owned()),
+            None => wanted.remove(*key),
+        };
+    }
+    match current {
+        Some(current) if *current == wanted => {}
+        None if wanted.is_empty() => {}
+        None => patch.add([parent, field], json!(wanted)),
+        Some(_) if wanted.is_empty() => patch.remove([parent, field]),
+        Some(current) => {
+            for (key, value) in changes {
+                match (current.get(*key).map(String::as_str), value) {
+                    (present, value) if present == *value => {}
+                    (_, Some(value)) => patch.add([parent, field, key], json!(value)),
+                    (_, None) => patch.remove([parent, field, key]),
+                }
+            }
         }
-        (Some(_), None) => patch.remove([parent, field, key]),
-        (None, None) => {}
     }
 }

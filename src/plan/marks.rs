@@ -7,7 +7,8 @@
 use kube::core::ObjectMeta;
 
 use super::edit::PatchBuilder;
-use super::{leaf, ownership};
+use super::record::Record;
+use super::{flux, leaf, ownership};
 use crate::api::names;
 use crate::api::target::TargetKind;
 
@@ -30,9 +31,21 @@ pub(super) fn say_held(metadata: &ObjectMeta) -> bool {
     label(metadata) == Some(names::HELD)
 }
 
-/// Marks an object as held.
-pub(super) fn hold(patch: &mut PatchBuilder, metadata: &ObjectMeta, record: &str) {
-    set(patch, metadata, Some(names::HELD), Some(record));
+/// Marks an object as held, and tells Flux by `annotations` to look away.
+pub(super) fn hold(
+    patch: &mut PatchBuilder,
+    metadata: &ObjectMeta,
+    record: &str,
+    annotations: &[&str],
+) {
+    let annotations = flux::telling(annotations.iter().copied()).collect();
+    set(
+        patch,
+        metadata,
+        Some(names::HELD),
+        Some(record),
+        annotations,
+    );
 }
 
 /// Ends a patch that gives leaves back, if there were any to give back. The marks stay for as long as
@@ -46,23 +59,38 @@ pub(super) fn release(
 ) {
     let is_borrowed = ownership::is_borrowed(kind, metadata);
     if !patch.is_empty() || is_borrowed && !say_releasing(metadata) {
-        set(patch, metadata, Some(names::RELEASING), Some(&record()));
+        set(
+            patch,
+            metadata,
+            Some(names::RELEASING),
+            Some(&record()),
+            Vec::new(),
+        );
     } else if !is_borrowed {
         remove(patch, metadata);
     }
 }
 
-/// Takes the marks away.
+/// Takes the marks away, and what Flux was told.
 pub(super) fn remove(patch: &mut PatchBuilder, metadata: &ObjectMeta) {
-    set(patch, metadata, None, None);
+    let told = Record::of(metadata).told;
+    let annotations = flux::taking_back(&told, metadata).collect();
+    set(patch, metadata, None, None, annotations);
 }
 
 /// Writes the record anew and leaves the label as it is.
 pub(super) fn record(patch: &mut PatchBuilder, metadata: &ObjectMeta, record: &str) {
-    set(patch, metadata, label(metadata), Some(record));
+    set(patch, metadata, label(metadata), Some(record), Vec::new());
 }
 
-fn set(patch: &mut PatchBuilder, metadata: &ObjectMeta, label: Option<&str>, record: Option<&str>) {
+/// Sets both marks, and annotations beside ours.
+fn set<'a>(
+    patch: &mut PatchBuilder,
+    metadata: &ObjectMeta,
+    label: Option<&str>,
+    record: Option<&'a str>,
+    mut annotations: Vec<(&'a str, Option<&'a str>)>,
+) {
     let labels = metadata.labels.as_ref();
     leaf::set(
         patch,
@@ -71,9 +99,9 @@ fn set(patch: &mut PatchBuilder, metadata: &ObjectMeta, label: Option<&str>, rec
         names::HELD_LABEL,
         label,
     );
-    let annotations = metadata.annotations.as_ref();
+    annotations.push((names::HOLD_ANNOTATION, record));
     let field = ["metadata", "annotations"];
-    leaf::set(patch, field, annotations, names::HOLD_ANNOTATION, record);
+    leaf::set_each(patch, field, metadata.annotations.as_ref(), &annotations);
 }
 
 fn label(metadata: &ObjectMeta) -> Option<&str> {

@@ -16,6 +16,7 @@
 pub mod backend;
 pub mod bridge;
 pub mod edit;
+pub mod flux;
 pub mod holdable;
 mod httproute;
 mod ingress;
@@ -58,6 +59,9 @@ pub struct Answering<'a> {
     pub endpoints: &'a [Endpoint],
     /// All backend pods that are ready, whether or not they answered yet.
     pub backend: &'a [Endpoint],
+    /// Whether the policy of `deploy/policy/` keeps the hold of a Service, so that nobody has to be
+    /// told to look away from it.
+    pub is_kept: bool,
 }
 
 /// Edits, in the order in which they have to be made, and what is true once they are.

@@ -24,6 +24,9 @@ pub struct Record {
     /// managed fields that is about them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub owners: Vec<ManagedFieldsEntry>,
+    /// The annotations of ours that tell Flux to look away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<String>,
 }
 
 impl Record {
@@ -41,7 +44,18 @@ impl Record {
         Self {
             at: None,
             owners: ownership::owners(kind, metadata),
+            told: Self::of(metadata).told,
         }
+    }
+
+    /// The same of a patch that tells Flux to look away, by those annotations.
+    pub fn telling(mut self, annotations: &[&str]) -> Self {
+        for annotation in annotations {
+            if self.told.iter().all(|told| told != annotation) {
+                self.told.push((*annotation).to_owned());
+            }
+        }
+        self
     }
 
     /// The value of the annotation.

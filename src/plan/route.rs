@@ -16,8 +16,8 @@ use serde::de::DeserializeOwned;
 use super::edit::PatchBuilder;
 use super::holdable::{Behind, Holdable, Surroundings};
 use super::{
-    Answering, BACKEND_UNAVAILABLE, ORIGINAL_UNKNOWN, Outcome, Plan, Reason, UNSUPPORTED, marks,
-    record as common,
+    Answering, BACKEND_UNAVAILABLE, ORIGINAL_UNKNOWN, Outcome, Plan, Reason, UNSUPPORTED, flux,
+    marks, record as common,
 };
 use crate::api::names;
 use crate::api::target::TargetKind;
@@ -176,10 +176,13 @@ pub(super) fn hold<R: Route>(route: &R, around: &Surroundings, answering: Answer
             R::write(&mut patch, leaf, &wanted);
         }
     }
-    let common = if patch.is_empty() {
-        common::Record::of(route.metadata())
+    let metadata = route.metadata();
+    let (common, told) = if patch.is_empty() {
+        (common::Record::of(metadata), Vec::new())
     } else {
-        common::Record::taking(route.kind(), route.metadata())
+        let told = flux::to_tell(metadata);
+        let taking = common::Record::taking(route.kind(), metadata);
+        (taking.telling(&told), told)
     };
     let (record, unknown) = originals.record(answering.bridge, common);
     let outcome = if unknown.is_empty() {
@@ -187,8 +190,8 @@ pub(super) fn hold<R: Route>(route: &R, around: &Surroundings, answering: Answer
     } else {
         Outcome::Waiting(unknown_originals(&unknown))
     };
-    marks::hold(&mut patch, route.metadata(), &record.to_json());
-    let edits = patch.edit_of(route.kind(), route.metadata());
+    marks::hold(&mut patch, metadata, &record.to_json(), &told);
+    let edits = patch.edit_of(route.kind(), metadata);
     Plan::new(edits.into_iter().collect(), outcome)
 }
 

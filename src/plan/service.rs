@@ -20,8 +20,8 @@ use super::platform::{self, Left};
 use super::record::Record;
 use super::slices::Family;
 use super::{
-    Answering, BACKEND_UNAVAILABLE, Outcome, Plan, Reason, UNSUPPORTED, backend, bridge, leaf,
-    marks, slices,
+    Answering, BACKEND_UNAVAILABLE, Outcome, Plan, Reason, UNSUPPORTED, backend, bridge, flux,
+    leaf, marks, slices,
 };
 use crate::api::names;
 use crate::api::target::TargetKind;
@@ -137,8 +137,13 @@ fn hold(observed: &Observed<'_>, answering: Answering<'_>, now: DateTime<Utc>) -
     let stays = |slice: &&EndpointSlice| silent.iter().any(|family| family.is_of(slice));
     let ours = observed.ours.iter().copied().filter(|slice| !stays(slice));
     let mut edits = slices::edits(ours, wanted);
-    let record = record(service, now);
-    edits.extend(taken_over(service, &record));
+    let told = if bears_key(service) || answering.is_kept {
+        Vec::new()
+    } else {
+        flux::to_tell(&service.metadata)
+    };
+    let record = record(service, now).telling(&told);
+    edits.extend(taken_over(service, &record, &told));
     let left = Left::of(observed.platform.iter().copied(), &answered);
     let moment = record
         .at
@@ -166,13 +171,13 @@ fn record(service: &Service, now: DateTime<Utc>) -> Record {
 }
 
 /// The patch that holds, where there is anything to write.
-fn taken_over(service: &Service, record: &Record) -> Option<Edit> {
+fn taken_over(service: &Service, record: &Record, told: &[&str]) -> Option<Edit> {
     let metadata = &service.metadata;
     let mut patch = PatchBuilder::guarded(metadata);
     set_key(&mut patch, service, metadata.uid.as_deref());
     // A record that somebody took away is of no use without another write.
     if !patch.is_empty() || !marks::say_held(metadata) {
-        marks::hold(&mut patch, metadata, &record.to_json());
+        marks::hold(&mut patch, metadata, &record.to_json(), told);
     }
     patch.edit_of(TargetKind::Service, metadata)
 }

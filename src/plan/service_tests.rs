@@ -350,6 +350,7 @@ fn a_dual_stack_service_is_held_when_pods_have_answered_over_both_families() {
             port: Some(20_000),
             endpoints: &all[..count],
             backend: &all,
+            is_kept: false,
         };
         plan_of(&dual_stack(), &[], Desired::Held(answering), 0)
     };

@@ -69,5 +69,6 @@ pub(super) fn held<'a>(bridge: &'a str, endpoints: &'a [Endpoint]) -> Desired<'a
         port: Some(20_000),
         endpoints,
         backend: endpoints,
+        is_kept: false,
     })
 }

@@ -15,6 +15,7 @@
 //! | `targets.rs` | what is missing, unfit, or covered twice |
 //! | `ownership.rs` | the ownership of fields is given back |
 //! | `gitops.rs` | what tools write in a window, and a tool that undoes a hold again and again |
+//! | `flux.rs` | Flux is told to look away while a target is held |
 //! | `policy.rs` | the admission policy that keeps a hold, and releases in spite of it |
 //! | `policies.rs` | an admission policy that refuses a hold |
 //! | `refusals.rs`, `bad_input.rs` | what the API server and the controller do not take |
@@ -31,6 +32,7 @@ mod early_end;
 mod edits;
 mod effect;
 mod flips;
+mod flux;
 mod gitops;
 mod interruptions;
 mod objects;
@@ -136,8 +138,12 @@ fn trials(shared: Option<&Shared>) -> Vec<Trial> {
         gitops:
             what_a_tool_writes_in_the_window_is_held_within_a_second_and_stays,
             a_manager_that_undoes_a_hold_again_and_again_is_named_and_not_fought;
+        flux:
+            flux_looks_away_from_what_is_held_and_applies_what_came_meanwhile,
+            what_the_user_has_told_flux_stays;
         policy:
             a_hold_stays_through_every_apply_and_no_tool_sees_a_difference,
+            flux_need_not_look_away_where_the_policy_keeps_the_hold,
             a_person_releases_what_the_policy_keeps,
             everything_is_released_in_spite_of_the_policy;
         policies:

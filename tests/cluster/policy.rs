@@ -10,6 +10,7 @@ use tokio::process::Command;
 
 use crate::Result;
 use crate::bench::Bench;
+use crate::flux::Flux;
 use crate::objects::{api, eventually};
 use crate::release_all::release_all;
 use crate::scene::{APP, Scene, WINDOW, always};
@@ -53,6 +54,25 @@ pub(crate) async fn a_hold_stays_through_every_apply_and_no_tool_sees_a_differen
 
 fn version(object: &Value) -> &Value {
     &object["metadata"]["resourceVersion"]
+}
+
+pub(crate) async fn flux_need_not_look_away_where_the_policy_keeps_the_hold(
+    bench: &Bench,
+) -> Result {
+    with_the_policy(bench, async || {
+        let flux = Flux::install_service(bench).await?;
+        flux.begin_maintenance().await?;
+        assert_eq!(flux.tells(&flux.object().await?), None);
+        assert!(flux.reconcile("next").await?);
+        let held = flux.object().await?;
+        let selector = &held["spec"]["selector"];
+        assert!(selector["entracte.dev/hold"].is_string(), "{selector}");
+        flux.end_maintenance().await?;
+        let released = flux.object().await?;
+        assert_eq!(released["spec"]["selector"], json!({"app": "next"}));
+        Ok(())
+    })
+    .await
 }
 
 pub(crate) async fn a_person_releases_what_the_policy_keeps(bench: &Bench) -> Result {
