@@ -55,18 +55,19 @@ impl Snapshot {
         namespace: &str,
         target: &TargetRef,
     ) -> Result<Self, Error> {
-        // What is around it first: a slice is emptied because its Service is held, and where it was
-        // released and filled since the slices were read, their guard does not hold.
+        // What is around it first: it may belong to a target that was made anew since; and a slice is
+        // emptied because its Service is held, and where that was released and filled since the slices
+        // were read, their guard does not hold.
         let around = around(client, namespace, target).await?;
         let object = match target.kind {
             TargetKind::Service => read::<Service>(client, namespace, target).await?,
             TargetKind::Ingress => read::<Ingress>(client, namespace, target).await?,
             TargetKind::HTTPRoute => read::<HttpRoute>(client, namespace, target).await?,
         };
-        let Some(object) = object else {
-            return Ok(Self::Missing);
-        };
-        Ok(Self::Present { object, around })
+        Ok(match object {
+            Some(object) => Self::Present { object, around },
+            None => Self::Missing,
+        })
     }
 
     /// Whether the target answers from the backend already, whatever its marks say.
@@ -174,10 +175,11 @@ pub(crate) async fn converge(
 ) -> Applied {
     let is_covered = desired != Desired::Released;
     let mut snapshot = snapshot;
-    let mut plan = snapshot.plan(desired, linger, now);
+    // It may have waited for its turn, and a release counts from when it is written.
+    let mut plan = snapshot.plan(desired, linger, now.max(Utc::now()));
     let mut tries = 1;
     loop {
-        let result = if tries == 1 && leans_on_another_kind(&plan) {
+        let result = if tries == 1 && plan.leans_on_another_kind() {
             Err(Error::Stale(format!(
                 "act on {} {}",
                 target.kind, target.name
@@ -254,19 +256,4 @@ fn not_applied(target: TargetRef, error: Error, is_covered: bool) -> Applied {
         is_covered,
         contended: None,
     }
-}
-
-/// Whether a plan writes one kind because of what was read of another. Each kind is watched by
-/// itself, and a guard on one says nothing of the other: our slices must not go behind a Service
-/// that is held after all, nor a Service be held whose slices have gone, nor the platform's be
-/// emptied behind one that was given back.
-fn leans_on_another_kind(plan: &Plan) -> bool {
-    let rests = |edit: &Edit| matches!(edit, Edit::DeleteSlice(_) | Edit::EmptySlice(_));
-    let is_of_service = |edit: &Edit| match edit {
-        Edit::Patch { kind, .. } => !kind.is_route(),
-        _ => false,
-    };
-    let holds = matches!(plan.outcome, Outcome::Held | Outcome::Holding(_));
-    let patches_alone = matches!(&plan.edits[..], [edit] if is_of_service(edit));
-    plan.edits.iter().any(rests) || holds && patches_alone
 }

@@ -87,6 +87,20 @@ impl Plan {
         }
     }
 
+    /// Whether the plan writes one kind because of what was read of another. Each kind is watched by
+    /// itself, and a guard on one says nothing of the other: our slices must not go behind a Service
+    /// that is held after all, nor a Service be held whose slices have gone, nor be released whose
+    /// slices would not say so, nor the platform's be emptied behind one that was given back. Both are
+    /// read from the API server before such a plan is made for good.
+    pub fn leans_on_another_kind(&self) -> bool {
+        let rests = |edit: &Edit| matches!(edit, Edit::DeleteSlice(_) | Edit::EmptySlice(_));
+        let patches_a_service = |edit: &Edit| match edit {
+            Edit::Patch { kind, .. } => !kind.is_route(),
+            _ => false,
+        };
+        self.edits.iter().any(rests) || matches!(&self.edits[..], [edit] if patches_a_service(edit))
+    }
+
     fn again(self, at: DateTime<Utc>) -> Self {
         Self {
             again: Some(at),

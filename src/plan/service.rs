@@ -213,22 +213,28 @@ fn no_answer(is_held: bool) -> Reason {
     Reason::new(BACKEND_UNAVAILABLE, message)
 }
 
+/// Our slices say when they were released before the selector is given back, and not after: what they
+/// say may be from an earlier release, and the platform is about to empty its own.
 fn release(observed: &Observed<'_>, linger: TimeDelta, now: DateTime<Utc>) -> Plan {
     let service = observed.service;
-    let was_held = bears_key(service);
-    let mut edits = Vec::from_iter(given_back(service));
     let (own, strays): (Vec<_>, Vec<_>) = observed
         .ours
         .iter()
         .copied()
         .partition(|slice| slices::is_owned_by(slice, service));
+    let since = released(&own).filter(|_| !bears_key(service));
+    let mut edits = Vec::new();
+    if since.is_none() {
+        let farewell = |slice| farewell(slice, now, now + linger);
+        edits.extend(own.iter().copied().map(farewell));
+    }
+    edits.extend(given_back(service));
     edits.extend(strays.into_iter().map(delete));
     if own.is_empty() {
         return Plan::new(edits, Outcome::Serving);
     }
-    let Some((since, until)) = released(&own).filter(|_| !was_held) else {
+    let Some((since, until)) = since else {
         let until = now + linger;
-        edits.extend(own.into_iter().map(|slice| farewell(slice, now, until)));
         return Plan::new(edits, Outcome::Releasing { until }).again(now + STALE_VIEW);
     };
     if now >= until {

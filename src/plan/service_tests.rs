@@ -180,8 +180,8 @@ fn our_slices_outlive_the_release_until_the_app_is_ready() {
     let (service, slices) = held_cart();
     let edits = plan_of(&service, &slices, Desired::Released, 0).edits;
     assert!(
-        matches!(edits[0], Edit::Patch { .. }),
-        "the selector comes first"
+        matches!(edits[..], [Edit::ReplaceSlice(_), Edit::Patch { .. }]),
+        "our slices say when, and then the selector is given back"
     );
     let (service, slices) = (patched(&service, &edits), stored(&slices, &edits));
     let look = |platform: EndpointSlice, now| {
