@@ -161,7 +161,9 @@ fn hold(observed: &Observed<'_>, answering: Answering<'_>, now: DateTime<Utc>) -
 
 /// What is known of the hold: as the annotation says, or, where the selector is taken over now, anew.
 fn record(service: &Service, now: DateTime<Utc>) -> Record {
-    if bears_key(service) {
+    let key = selector(service).and_then(|selector| selector.get(names::HOLD_KEY));
+    // The key of another Service, from a backup, is none.
+    if key.is_some() && key == service.metadata.uid.as_ref() {
         return Record::of(&service.metadata);
     }
     Record {
