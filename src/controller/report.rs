@@ -35,7 +35,7 @@ pub(super) async fn report(
     for manifest in &observed.manifests {
         let before = manifest.status();
         let status = status_of(observed, manifest, applied, prepared, &before, now);
-        let settles = is_settling(observed, manifest, applied);
+        let settles = is_settling(observed, manifest, applied, now);
         if status == before || settles || was_told(context, manifest) {
             continue;
         }
@@ -63,11 +63,12 @@ fn is_settling(
     observed: &Observed,
     manifest: &Manifest,
     applied: &BTreeMap<TargetRef, Applied>,
+    now: DateTime<Utc>,
 ) -> bool {
     let uid = manifest.metadata().uid.as_ref();
     let mut windows = observed.reached();
     let reached = windows.find(|(window, _)| Some(&window.uid) == uid);
-    reached.is_some_and(|(_, reach)| status::is_settling(reach, applied))
+    reached.is_some_and(|(_, reach)| status::is_settling(reach, applied, now))
 }
 
 fn status_of(

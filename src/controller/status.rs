@@ -15,7 +15,7 @@ use crate::api::status::{
     TargetState, TargetStatus,
 };
 use crate::api::time::{to_milliseconds, to_text};
-use crate::plan::{Outcome, Reason};
+use crate::plan::{Outcome, Reason, platform};
 use crate::reach::Reach;
 use crate::schedule::{Occurrence, Problem, TargetRef, Window};
 
@@ -81,10 +81,16 @@ pub(super) fn status(facts: Facts<'_>) -> MaintenanceWindowStatus {
 
 /// Whether a target that a window reaches was held only a moment ago, so that within another the status will
 /// say what came of it: one write, and not two.
-pub(super) fn is_settling(reach: &Reach, applied: &BTreeMap<TargetRef, Applied>) -> bool {
+pub(super) fn is_settling(
+    reach: &Reach,
+    applied: &BTreeMap<TargetRef, Applied>,
+    now: DateTime<Utc>,
+) -> bool {
+    let soon = |at: DateTime<Utc>| at <= now + platform::MOMENT;
     let mut targets = reach.holds.iter().filter_map(|target| applied.get(target));
-    targets
-        .any(|applied| matches!(applied.result, Ok(Outcome::Holding(_))) && applied.again.is_some())
+    targets.any(|applied| {
+        matches!(applied.result, Ok(Outcome::Holding(_))) && applied.again.is_some_and(soon)
+    })
 }
 
 /// The status of a window that was not understood: nothing of it is honoured.

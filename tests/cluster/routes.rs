@@ -21,6 +21,12 @@ pub(crate) const BEHIND_A_GATEWAY: Routes = Routes {
     http_route: Some(Proxy::Traefik),
 };
 
+/// Traefik knows no mirrors.
+const BEHIND_CONTOUR: Routes = Routes {
+    ingress: Proxy::Traefik,
+    http_route: Some(Proxy::Contour),
+};
+
 pub(crate) async fn what_a_user_writes_to_a_held_http_route_is_kept(bench: &Bench) -> Result {
     let scene = Scene::set_behind(bench, "edits", BEHIND_A_GATEWAY).await?;
     let _other = App::create(&bench.cluster, &scene.namespace, OTHER, 1).await?;
@@ -68,7 +74,7 @@ pub(crate) async fn what_a_user_writes_to_a_held_http_route_is_kept(bench: &Benc
 pub(crate) async fn a_mirror_gets_no_copies_in_the_window_and_a_redirect_stays(
     bench: &Bench,
 ) -> Result {
-    let scene = Scene::set_behind(bench, "mirrors", BEHIND_A_GATEWAY).await?;
+    let scene = Scene::set_behind(bench, "mirrors", BEHIND_CONTOUR).await?;
     let _other = App::create(&bench.cluster, &scene.namespace, OTHER, 1).await?;
     let mut mirrored = rule("/", &json!([backend(APP, 1)]));
     mirrored["filters"] = json!([{"type": "RequestMirror", "requestMirror":
