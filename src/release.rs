@@ -34,7 +34,7 @@ use crate::api::target::TargetKind;
 use crate::controller::apply::{self, within_patience};
 use crate::controller::client;
 use crate::controller::target::{Snapshot, converge, delete_our_slices};
-use crate::plan::{Desired, Holdable, Outcome, bridge, slices};
+use crate::plan::{Desired, Holdable, Outcome, bridge, rehearsal, slices};
 use crate::schedule::{TargetRef, duration};
 
 /// How long proxies get to forget the bridges before these are taken away.
@@ -159,6 +159,7 @@ async fn held(client: &Client, and_borrowed: bool) -> Result<BTreeSet<Held>, Err
     let held = objects
         .iter()
         .map(AsRef::as_ref)
+        .filter(|object| !rehearsal::is_rehearsal(object.metadata()))
         .filter(|object| {
             object.is_marked() || leads_to_bridge(*object) || and_borrowed && object.is_borrowed()
         })
@@ -272,14 +273,22 @@ async fn wait_for_apps(
     Ok(())
 }
 
-/// Takes away bridges and notices, once proxies have had the time to follow the release.
+/// Takes away rehearsals, bridges and notices, once proxies have had the time to follow the release.
 async fn clean_up(client: &Client) -> Result<(), Error> {
     let bridges = bridges(client).await?;
     let notices = list::<ConfigMap>(client, names::NOTICE_LABEL).await?;
-    if bridges.is_empty() && notices.is_empty() {
+    let mut rehearsals = list::<Ingress>(client, names::REHEARSAL_LABEL).await?;
+    rehearsals.retain(|ingress| rehearsal::is_rehearsal(&ingress.metadata));
+    if bridges.is_empty() && notices.is_empty() && rehearsals.is_empty() {
         return Ok(());
     }
     sleep(PROXIES_FOLLOW).await;
+    for rehearsal in rehearsals {
+        let (namespace, name) = place(&rehearsal.metadata);
+        let api = Api::<Ingress>::namespaced(client.clone(), &namespace);
+        delete(&api, &name).await?;
+        say(format!("Rehearsal {namespace}/{name}: deleted"));
+    }
     for (namespace, name) in bridges {
         let api = Api::<Service>::namespaced(client.clone(), &namespace);
         delete(&api, &name).await?;

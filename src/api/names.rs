@@ -39,6 +39,12 @@ pub const NOTICE_KEY: &str = "notice.json";
 /// The annotation on an object of ours that lingers: the instant (RFC 3339) of its deletion.
 pub const LINGER_ANNOTATION: &str = "entracte.dev/linger-until";
 
+/// The label that every rehearsal bears.
+pub const REHEARSAL_LABEL: &str = "entracte.dev/rehearsal";
+
+/// The annotation on a rehearsal: the instant (RFC 3339) of the last addition to it.
+pub const REHEARSED_ANNOTATION: &str = "entracte.dev/rehearsed-at";
+
 /// The usual label that says who made an object.
 pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use json_patch::Patch as JsonPatch;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::Ingress;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::{ApiResource, GroupVersionKind, ObjectMeta};
 use kube::{Api, Client, ResourceExt};
@@ -139,6 +140,7 @@ pub(crate) async fn apply_all(
 async fn apply(client: &Client, namespace: &str, edit: &Edit) -> Result<(), Error> {
     let services = || Api::<Service>::namespaced(client.clone(), namespace);
     let slices = || Api::<EndpointSlice>::namespaced(client.clone(), namespace);
+    let ingresses = || Api::<Ingress>::namespaced(client.clone(), namespace);
     match edit {
         Edit::Patch { kind, name, patch } => {
             let object = Object::new(client, namespace, *kind, name);
@@ -151,6 +153,9 @@ async fn apply(client: &Client, namespace: &str, edit: &Edit) -> Result<(), Erro
         Edit::CreateBridge(bridge) => create(&services(), bridge).await,
         Edit::ReplaceBridge(bridge) => replace(&services(), bridge).await,
         Edit::DeleteBridge(which) => delete(&services(), which).await,
+        Edit::CreateRehearsal(rehearsal) => create(&ingresses(), rehearsal).await,
+        Edit::ReplaceRehearsal(rehearsal) => replace(&ingresses(), rehearsal).await,
+        Edit::DeleteRehearsal(which) => delete(&ingresses(), which).await,
         Edit::CreateSlice(slice) => create(&slices(), slice).await,
         Edit::ReplaceSlice(slice) | Edit::EmptySlice(slice) => replace(&slices(), slice).await,
         Edit::DeleteSlice(which) => delete(&slices(), which).await,
@@ -232,6 +237,7 @@ trait Own:
 
 impl Own for Service {}
 impl Own for EndpointSlice {}
+impl Own for Ingress {}
 
 fn action<K: Own>(verb: &str, name: &str) -> String {
     format!("{verb} {} {name}", K::kind(&()))

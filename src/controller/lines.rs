@@ -36,6 +36,9 @@ fn line_status(line: &Line, active: bool, facts: Facts<'_>) -> TargetStatus {
     } else {
         reason
     };
+    let well = matches!(state, TargetState::Held | TargetState::Serving);
+    let missed = facts.unrehearsed.get(target).filter(|_| well);
+    let reason = reason.or_else(|| missed.cloned());
     let same = |before: &&TargetStatus| {
         before.kind == target.kind && before.name == target.name && before.state == state
     };

@@ -12,6 +12,7 @@
 //! | 2 hold and release | `targets.rs`, `target.rs`, `setback.rs`, `contention.rs`, `policy.rs` | yes, by `apply.rs` |
 //! | 3 apply | `apply.rs` | yes |
 //! | 4 prepare | `prepare.rs` | yes, nothing of the user's |
+//! | 4 rehearse | `rehearse.rs` | yes, nothing of the user's |
 //! | 5 status | `status.rs`, `lines.rs` | no |
 //! | 6 report | `report.rs` | yes, the status of windows |
 //! | 7 tell | `event.rs` | yes, an Event for a window that is refused |
@@ -40,6 +41,7 @@ mod policy;
 mod prepare;
 mod probe;
 mod reaching;
+mod rehearse;
 mod report;
 mod setback;
 mod status;
@@ -59,7 +61,7 @@ use futures::channel::mpsc::unbounded;
 use futures::{StreamExt, future};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use k8s_openapi::api::networking::v1::Ingress;
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use kube::api::PartialObjectMeta;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::{Action, Config, Controller};
@@ -163,6 +165,8 @@ pub(crate) struct Context {
     setbacks: Setbacks,
     contentions: Contentions,
     policy: Policy,
+    /// The rehearsals that could not be made.
+    unrehearsed: Setbacks,
     ports: RangeInclusive<u16>,
     linger: TimeDelta,
     /// Windows that nobody can read, by uid, and the generation whose refusal they were told.
@@ -178,6 +182,7 @@ pub(crate) struct Caches {
     services: Cache<Service>,
     ingresses: Cache<Ingress>,
     routes: Cache<HttpRoute>,
+    ingress_classes: Cache<IngressClass>,
     slices: Cache<EndpointSlice>,
     notices: Cache<ConfigMap>,
     windows_installed: sync::watch::Receiver<Installed>,
@@ -198,6 +203,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
         services: Cache::default(),
         ingresses: Cache::default(),
         routes: Cache::default(),
+        ingress_classes: Cache::default(),
         slices: Cache::default(),
         notices: Cache::default(),
         windows_installed: installed::follow(&client, watch::config(), WINDOWS, "v1alpha1"),
@@ -210,6 +216,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
         setbacks: Setbacks::default(),
         contentions: Contentions::default(),
         policy: Policy::default(),
+        unrehearsed: Setbacks::default(),
         ports: args.ports,
         linger: args.linger,
         told: Mutex::default(),
@@ -283,7 +290,8 @@ async fn reconcile(
     let now = Utc::now();
     let observed = observe::observe(&context.caches, &namespace.name_any());
     let applied = targets::hold_and_release(&context, &observed, now).await;
-    let prepared = prepare::prepare(&context, &observed, now).await;
+    let mut prepared = prepare::prepare(&context, &observed, now).await;
+    rehearse::rehearse(&context, &observed, &applied, now, &mut prepared).await;
     // What was planned for an instant is what may be said of that instant.
     let reported = report::report(&context, &observed, &applied, &prepared, now).await;
     let next = next_look(&observed, &applied, &prepared, now);

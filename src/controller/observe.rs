@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
 use kube::ResourceExt;
 use kube::core::{DeserializeGuard, ObjectMeta};
 
@@ -19,7 +20,7 @@ use crate::api::{names, time};
 use crate::notice::Notice;
 use crate::plan::backend::{self, Endpoint};
 use crate::plan::holdable::Surroundings;
-use crate::plan::{Holdable, bridge, slices};
+use crate::plan::{Holdable, bridge, rehearsal, slices};
 use crate::reach::Reach;
 use crate::schedule::{self, Problem, TargetRef, Window};
 
@@ -27,6 +28,9 @@ use crate::schedule::{self, Problem, TargetRef, Window};
 /// Services, slices and routes from watches of their own, and sees them in any order. The
 /// creation timestamp has whole seconds, so this is 0.5 to 1.5 s.
 const BRIDGE_SETTLES: TimeDelta = TimeDelta::milliseconds(1500);
+
+/// The namespace of objects that have none.
+const CLUSTER: &str = "";
 
 /// One namespace, and the backend, as they were last seen.
 #[derive(Debug)]
@@ -43,6 +47,12 @@ pub(super) struct Observed {
     pub(super) no_routes: bool,
     /// Whatever can be held.
     pub(super) objects: BTreeMap<TargetRef, Arc<dyn Holdable>>,
+    /// The Ingresses among it: those that are not our own.
+    pub(super) ingresses: BTreeMap<String, Arc<Ingress>>,
+    /// Our own Ingresses.
+    pub(super) rehearsals: BTreeMap<String, Arc<Ingress>>,
+    /// The IngressClasses of the cluster.
+    pub(super) ingress_classes: BTreeMap<String, Arc<IngressClass>>,
     pub(super) slices: Vec<Arc<EndpointSlice>>,
     /// The same, by the name of their Service.
     by_service: HashMap<String, Vec<Arc<EndpointSlice>>>,
@@ -109,14 +119,22 @@ pub(super) fn observe(caches: &Caches, namespace: &str) -> Observed {
         .in_namespace(namespace)
         .into_values()
         .collect();
+    let (rehearsals, ingresses) = caches
+        .ingresses
+        .in_namespace(namespace)
+        .into_iter()
+        .partition(|(_, ingress)| rehearsal::is_rehearsal(&ingress.metadata));
     let mut observed = Observed {
         namespace: namespace.to_owned(),
         windows,
         manifests,
         bridges: Arc::new(bridge::names_of(services.values().map(AsRef::as_ref))),
         no_routes: caches.routes_installed.borrow().is_unreadable(),
-        objects: objects(caches, namespace, &services),
+        objects: objects(caches, namespace, &services, &ingresses),
         services,
+        ingresses,
+        rehearsals,
+        ingress_classes: caches.ingress_classes.in_namespace(CLUSTER),
         by_service: by_service(&slices),
         slices,
         notices: notices_of(caches, namespace),
@@ -142,6 +160,7 @@ fn objects(
     caches: &Caches,
     namespace: &str,
     services: &BTreeMap<String, Arc<Service>>,
+    ingresses: &BTreeMap<String, Arc<Ingress>>,
 ) -> BTreeMap<TargetRef, Arc<dyn Holdable>> {
     let by_target = |object: Arc<dyn Holdable>| {
         let target = TargetRef {
@@ -151,8 +170,7 @@ fn objects(
         (target, object)
     };
     let services = services.values().cloned().map(|object| object as _);
-    let ingresses = caches.ingresses.in_namespace(namespace).into_values();
-    let ingresses = ingresses.map(|object| object as _);
+    let ingresses = ingresses.values().cloned().map(|object| object as _);
     let routes = caches.routes.in_namespace(namespace).into_values();
     let routes = routes.map(|object| object as _);
     let objects = services.chain(ingresses).chain(routes);

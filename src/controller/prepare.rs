@@ -21,7 +21,7 @@ use crate::coverage::stage;
 use crate::notice::{Notice, WindowRef};
 use crate::plan::edit::Precondition;
 use crate::plan::{Holdable, Outcome, Reason, bridge, slices};
-use crate::schedule::{Occurrence, Window};
+use crate::schedule::{Occurrence, TargetRef, Window};
 
 /// No port of the range is free.
 const NO_PORT_LEFT: &str = "NoPortLeft";
@@ -31,12 +31,14 @@ const NO_PORT_LEFT: &str = "NoPortLeft";
 pub(super) struct Prepared {
     /// By the uid of the window: why something that it needs does not stand.
     pub(super) trouble: HashMap<String, Reason>,
+    /// Why no rehearsal stands, where it may be missed.
+    pub(super) unrehearsed: BTreeMap<TargetRef, Reason>,
     /// When something that lingers may go.
     pub(super) wake: Option<DateTime<Utc>>,
 }
 
 impl Prepared {
-    fn wake_at(&mut self, at: DateTime<Utc>) {
+    pub(super) fn wake_at(&mut self, at: DateTime<Utc>) {
         self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
     }
 

@@ -90,6 +90,7 @@ mod tests {
             services,
             ingresses,
             routes: Cache::default(),
+            ingress_classes: Cache::default(),
             slices,
             notices: Cache::<ConfigMap>::default(),
             windows_installed: tokio::sync::watch::channel(Installed::Served).1,

@@ -92,6 +92,7 @@ fn status_of(
         reach,
         applied,
         trouble,
+        unrehearsed: &prepared.unrehearsed,
         before,
         now,
     })

@@ -27,6 +27,8 @@ pub(super) struct Facts<'a> {
     pub(super) applied: &'a BTreeMap<TargetRef, Applied>,
     /// Why something that the window needs does not stand.
     pub(super) trouble: Option<&'a Reason>,
+    /// Why no rehearsal stands, where it may be missed.
+    pub(super) unrehearsed: &'a BTreeMap<TargetRef, Reason>,
     /// What was said before: it knows since when things are as they are.
     pub(super) before: &'a MaintenanceWindowStatus,
     pub(super) now: DateTime<Utc>,

@@ -10,6 +10,7 @@ use super::Context;
 use super::apply::apply_all;
 use super::contention::Contended;
 use super::observe::Observed;
+use super::rehearse;
 use super::target::{Applied, Snapshot, converge};
 use crate::coverage::{Coverage, coverages};
 use crate::plan::backend::Endpoint;
@@ -42,7 +43,14 @@ pub(super) async fn hold_and_release(
             let answerer = covered
                 .get(target)
                 .and_then(|c| answerers.get(c.leading.uid.as_str()));
-            let desired = answerer.map_or(Desired::Released, |a| Desired::Held(a.answering()));
+            let desired = answerer.map_or(Desired::Released, |answerer| {
+                let answering = answerer.answering();
+                Desired::Held(Answering {
+                    bridge_ready: answering.bridge_ready
+                        && rehearse::is_ready(context, observed, target, answering.bridge, now),
+                    ..answering
+                })
+            });
             let snapshot = Snapshot::cached(observed, target);
             follow(context, observed, target.clone(), snapshot, desired, now)
         })

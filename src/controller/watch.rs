@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 use std::fmt::Debug;
+use std::time::Duration;
 
 use futures::channel::mpsc::UnboundedSender;
 use futures::{Stream, StreamExt, future};
@@ -24,6 +25,10 @@ use crate::api::names;
 use crate::api::target::TargetKind;
 use crate::plan::ownership::keep_owners;
 use crate::telemetry::{Condition, Readiness};
+
+/// How long the classes of Ingresses may take to be listed before we go on without them: they are
+/// not needed to hold anything, and the right to read them may be missing.
+const CLASSES_MAY_TAKE: Duration = Duration::from_secs(3);
 
 /// Under the idle time-outs after which load balancers drop a watch without a word.
 const WATCH_SECONDS: u32 = 200;
@@ -93,6 +98,14 @@ pub(super) fn follow(context: &Context, trigger: &Trigger) {
         config(),
         |metadata| keep_owners(TargetKind::Ingress, metadata),
         wake(),
+    );
+    let class_changed = class_changed(caches.clone(), wake());
+    watch(
+        &caches.ingress_classes,
+        Api::all(client.clone()),
+        config(),
+        no_fields,
+        class_changed,
     );
     let slice_changed = slice_changed(caches.clone(), wake());
     watch(
@@ -173,6 +186,15 @@ async fn wake_with_the_routes(caches: Caches, wake: impl Fn(&str)) {
     }
 }
 
+/// What a class says is of interest wherever there is a window.
+fn class_changed<F: Fn(&str)>(caches: Caches, wake: F) -> impl Fn(&str) + use<F> {
+    move |_| {
+        for namespace in caches.windows.namespaces() {
+            wake(&namespace);
+        }
+    }
+}
+
 /// A slice in the operator's namespace may be the backend's, which every window leads to.
 fn slice_changed<F: Fn(&str)>(caches: Caches, wake: F) -> impl Fn(&str) + use<F> {
     move |namespace| {
@@ -209,6 +231,7 @@ pub(super) async fn seen_once(caches: &Caches, readiness: &Readiness) -> impl Si
         routes,
         slices,
         notices,
+        ingress_classes,
         windows_installed,
         routes_installed,
         ..
@@ -219,9 +242,11 @@ pub(super) async fn seen_once(caches: &Caches, readiness: &Readiness) -> impl Si
     let condition = readiness.missing("HTTPRoutes", "not listed yet");
     let installed = routes_installed.clone();
     tokio::spawn(tell(condition, installed, routes.listed(), NO_ROUTES));
-    let ((), (), services, ingresses, slices, notices) = tokio::join!(
+    let classes = tokio::time::timeout(CLASSES_MAY_TAKE, ingress_classes.synced());
+    let ((), (), _, services, ingresses, slices, notices) = tokio::join!(
         windows.synced(),
         routes.synced(),
+        classes,
         seen(services, readiness, "Services"),
         seen(ingresses, readiness, "Ingresses"),
         seen(slices, readiness, "EndpointSlices"),

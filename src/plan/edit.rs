@@ -4,6 +4,7 @@ use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch, PatchOperation, RemoveOperation, ReplaceOperation};
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::Ingress;
 use kube::core::ObjectMeta;
 use serde_json::{Value, json};
 
@@ -39,6 +40,12 @@ pub enum Edit {
     ReplaceBridge(Box<Service>),
     /// Take a bridge away.
     DeleteBridge(Precondition),
+    /// Make a rehearsal.
+    CreateRehearsal(Box<Ingress>),
+    /// Write a rehearsal as it should be; it bears the resourceVersion that was read.
+    ReplaceRehearsal(Box<Ingress>),
+    /// Take a rehearsal away.
+    DeleteRehearsal(Precondition),
     /// Make a slice of ours.
     CreateSlice(Box<EndpointSlice>),
     /// Write a slice of ours as it should be; it bears the resourceVersion that was read.

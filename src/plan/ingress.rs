@@ -3,6 +3,8 @@
 //! PURE. Its leaves are its backends, rules and default: each stands under a host, a path and a
 //! path type.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use k8s_openapi::api::networking::v1::{
     Ingress, IngressBackend, IngressServiceBackend, ServiceBackendPort,
@@ -58,6 +60,26 @@ impl Holdable for Ingress {
     }
 }
 
+/// The backends that the user wants, as far as anything says so.
+pub(super) fn originals(ingress: &Ingress, bridges: &BTreeSet<String>) -> Vec<IngressBackend> {
+    let originals = route::originals(ingress, bridges).into_iter();
+    originals.map(|original| original.backend).collect()
+}
+
+/// The backend that leads to the bridge called `name`.
+pub(super) fn to_bridge(name: &str) -> IngressBackend {
+    IngressBackend {
+        resource: None,
+        service: Some(IngressServiceBackend {
+            name: name.to_owned(),
+            port: Some(ServiceBackendPort {
+                name: None,
+                number: Some(bridge::PORT),
+            }),
+        }),
+    }
+}
+
 /// What stands at a place, and what is written down of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Backend {
@@ -84,19 +106,8 @@ impl Route for Ingress {
     }
 
     fn held(&self, _stands: &Backend, bridge: &str) -> Backend {
-        let service = IngressServiceBackend {
-            name: bridge.to_owned(),
-            port: Some(ServiceBackendPort {
-                name: None,
-                number: Some(bridge::PORT),
-            }),
-        };
-        Backend {
-            backend: IngressBackend {
-                resource: None,
-                service: Some(service),
-            },
-        }
+        let backend = to_bridge(bridge);
+        Backend { backend }
     }
 
     fn original(&self, stands: &Backend) -> Backend {

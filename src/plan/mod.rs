@@ -15,6 +15,7 @@
 
 pub mod backend;
 pub mod bridge;
+pub mod controllers;
 pub mod edit;
 pub mod flux;
 pub mod holdable;
@@ -25,6 +26,7 @@ mod marks;
 pub mod ownership;
 pub mod platform;
 pub mod record;
+pub mod rehearsal;
 mod route;
 mod service;
 pub mod slices;

@@ -145,6 +145,13 @@ pub(super) fn behind<R: Route>(route: &R, around: &Surroundings) -> Behind {
     behind
 }
 
+/// What the user wants at each leaf of `route`, where anything says so.
+pub(super) fn originals<R: Route>(route: &R, bridges: &BTreeSet<String>) -> Vec<R::Original> {
+    let originals = Originals::of(route, bridges);
+    let leaves = originals.leaves.iter();
+    leaves.filter_map(|leaf| originals.at(leaf)).collect()
+}
+
 /// Why a route without any leaf is not held.
 pub(super) fn nowhere(kind: TargetKind) -> Reason {
     let message = format!("the {kind} has no backend: there is nothing to hold");

@@ -2,7 +2,6 @@
 
 use chrono::TimeDelta;
 use entracte::api::status::{Phase, TargetState};
-use entracte_testbed::app::Routes;
 use entracte_testbed::load::Class;
 use entracte_testbed::request;
 use entracte_testbed::target::Kind;
@@ -17,25 +16,25 @@ use crate::scene::{Scene, WINDOW, once, settled, sleep_until, soon};
 const ON_TIME: TimeDelta = TimeDelta::milliseconds(50);
 
 pub(crate) async fn an_ingress_is_held_on_time_and_given_back_as_it_was(bench: &Bench) -> Result {
-    hold_and_release(bench, Kind::Ingress).await
+    let scene = Scene::set(bench, "flips").await?;
+    hold_and_release(&scene, Kind::Ingress).await
 }
 
 pub(crate) async fn a_service_is_held_on_time_and_given_back_as_it_was(bench: &Bench) -> Result {
-    hold_and_release(bench, Kind::Service).await
+    let scene = Scene::set(bench, "flips").await?;
+    hold_and_release(&scene, Kind::Service).await
 }
 
 pub(crate) async fn an_http_route_is_held_on_time_and_given_back_as_it_was(
     bench: &Bench,
 ) -> Result {
-    hold_and_release(bench, Kind::HttpRoute).await
+    let scene = Scene::set_behind(bench, "flips", BEHIND_A_GATEWAY).await?;
+    hold_and_release(&scene, Kind::HttpRoute).await
 }
 
-async fn hold_and_release(bench: &Bench, kind: Kind) -> Result {
-    let routes = match kind {
-        Kind::HttpRoute => BEHIND_A_GATEWAY,
-        Kind::Ingress | Kind::Service => Routes::default(),
-    };
-    let scene = Scene::set_behind(bench, "flips", routes).await?;
+/// One window over one target, with clients, from before it until everything has settled.
+pub(crate) async fn hold_and_release(scene: &Scene<'_>, kind: Kind) -> Result {
+    let bench = scene.bench;
     let original = scene.object(kind).await?;
     let clients = scene.clients(kind).await?;
     let occurrence = soon(6);

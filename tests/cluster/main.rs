@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `flips.rs` | a target is held and given back on time, and nobody gets anything else |
 //! | `effect.rs` | a hold takes effect, however far the platform's controllers lag behind |
+//! | `rehearsals.rs` | behind Envoy too, and what makes it so is no way around the maintenance |
 //! | `early_end.rs` | a window that ends early restores at once |
 //! | `edits.rs`, `routes.rs` | what a user writes while a target is held is kept |
 //! | `interruptions.rs` | a controller that dies, a backend pod that is replaced |
@@ -40,6 +41,7 @@ mod ownership;
 mod policies;
 mod policy;
 mod refusals;
+mod rehearsals;
 mod release_all;
 mod routes;
 mod scene;
@@ -109,6 +111,13 @@ fn trials(shared: Option<&Shared>) -> Vec<Trial> {
             a_service_that_is_released_by_hand_while_it_is_emptied_is_served_again,
             an_emptied_slice_is_filled_again_by_the_platform,
             endpoints_of_somebody_else_are_left_and_named;
+        rehearsals:
+            an_ingress_behind_contour_is_held_on_time_and_given_back_as_it_was,
+            fifty_flips_behind_contour_show_nobody_a_bare_503,
+            a_rehearsal_is_no_way_to_the_app,
+            a_rehearsal_goes_with_its_target_though_no_operator_is_there,
+            a_rehearsal_that_was_deleted_is_put_back,
+            of_a_class_that_nobody_knows_the_status_says_so_once;
         early_end:
             moving_the_end_restores_at_once,
             suspending_a_window_restores_at_once_and_resuming_it_holds_again,

@@ -132,6 +132,7 @@ pub(crate) async fn ours(bench: &Bench) -> Result<Vec<String>> {
         named::<Service>(bench, "entracte.dev/window").await?,
         named::<Service>(bench, "entracte.dev/held").await?,
         named::<Ingress>(bench, "entracte.dev/held").await?,
+        named::<Ingress>(bench, "entracte.dev/rehearsal").await?,
         named::<ConfigMap>(bench, "entracte.dev/notice").await?,
         held_routes(bench).await?,
     ];

@@ -3,6 +3,8 @@
 use std::process::{Output, Stdio};
 
 use chrono::{TimeDelta, Utc};
+use entracte_testbed::app::Routes;
+use entracte_testbed::cluster::Proxy;
 use entracte_testbed::target::Kind;
 use entracte_testbed::verdict::Occurrence;
 use tokio::process::Command;
@@ -16,7 +18,12 @@ use crate::scene::{Scene, WINDOW, once, settled, sleep_until, soon};
 const KINDS: [Kind; 3] = [Kind::Ingress, Kind::Service, Kind::HttpRoute];
 
 pub(crate) async fn everything_is_released_without_the_operator(bench: &Bench) -> Result {
-    let scene = Scene::set_behind(bench, "released", BEHIND_A_GATEWAY).await?;
+    // Behind Contour there is a rehearsal too.
+    let routes = Routes {
+        ingress: Proxy::Contour,
+        ..BEHIND_A_GATEWAY
+    };
+    let scene = Scene::set_behind(bench, "released", routes).await?;
     let mut originals = Vec::new();
     let mut clients = Vec::new();
     for kind in KINDS {
@@ -45,6 +52,12 @@ pub(crate) async fn everything_is_released_without_the_operator(bench: &Bench) -
         "Bridge {}/entracte-{WINDOW}: deleted",
         scene.namespace
     )));
+
+    let rehearsal = format!(
+        "Rehearsal {}/entracte-web-rehearsal: deleted",
+        scene.namespace
+    );
+    assert!(said.contains(&rehearsal), "{said}");
 
     settled(began).await;
     for ((kind, load), original) in KINDS.into_iter().zip(clients).zip(originals) {
