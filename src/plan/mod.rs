@@ -32,6 +32,7 @@ mod service;
 pub mod slices;
 #[cfg(test)]
 mod testing;
+pub mod warnings;
 
 use chrono::{DateTime, Utc};
 
