@@ -23,6 +23,12 @@ use super::{schema, target::TargetKind};
 /// The most entries that [`MaintenanceWindowStatus::targets`] may have.
 pub const MAX_TARGETS: usize = 64;
 
+/// The most entries that [`MaintenanceWindowStatus::warnings`] may have.
+pub const MAX_WARNINGS: usize = 32;
+
+/// The most characters that each of them may have.
+pub const MAX_WARNING: usize = 512;
+
 /// What a window is doing, and why something is not as it should be.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
@@ -47,6 +53,11 @@ pub struct MaintenanceWindowStatus {
     #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["group".into(), "kind".into(), "name".into()]))]
     pub targets: Vec<TargetStatus>,
+    /// What may keep clients from the answer, though every target is held as it should be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(max = 512)))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub warnings: Vec<String>,
     /// The columns of "kubectl get", as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<Summary>,

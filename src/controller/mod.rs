@@ -13,7 +13,7 @@
 //! | 3 apply | `apply.rs` | yes |
 //! | 4 prepare | `prepare.rs` | yes, nothing of the user's |
 //! | 4 rehearse | `rehearse.rs` | yes, nothing of the user's |
-//! | 5 status | `status.rs`, `lines.rs` | no |
+//! | 5 status | `status.rs`, `lines.rs`, `warn.rs` | no |
 //! | 6 report | `report.rs` | yes, the status of windows |
 //! | 7 tell | `event.rs` | yes, an Event for a window that is refused |
 //!
@@ -47,6 +47,7 @@ mod setback;
 mod status;
 pub(crate) mod target;
 mod targets;
+mod warn;
 mod watch;
 
 use std::collections::{BTreeMap, HashMap};
@@ -61,7 +62,7 @@ use futures::channel::mpsc::unbounded;
 use futures::{StreamExt, future};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass, NetworkPolicy};
 use kube::api::PartialObjectMeta;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::{Action, Config, Controller};
@@ -183,6 +184,7 @@ pub(crate) struct Caches {
     ingresses: Cache<Ingress>,
     routes: Cache<HttpRoute>,
     ingress_classes: Cache<IngressClass>,
+    policies: Cache<NetworkPolicy>,
     slices: Cache<EndpointSlice>,
     notices: Cache<ConfigMap>,
     windows_installed: sync::watch::Receiver<Installed>,
@@ -204,6 +206,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
         ingresses: Cache::default(),
         routes: Cache::default(),
         ingress_classes: Cache::default(),
+        policies: Cache::default(),
         slices: Cache::default(),
         notices: Cache::default(),
         windows_installed: installed::follow(&client, watch::config(), WINDOWS, "v1alpha1"),

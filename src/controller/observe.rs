@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use k8s_openapi::api::networking::v1::{Ingress, IngressClass};
+use k8s_openapi::api::networking::v1::{Ingress, IngressClass, NetworkPolicy};
 use kube::ResourceExt;
 use kube::core::{DeserializeGuard, ObjectMeta};
 
@@ -53,6 +53,7 @@ pub(super) struct Observed {
     pub(super) rehearsals: BTreeMap<String, Arc<Ingress>>,
     /// The IngressClasses of the cluster.
     pub(super) ingress_classes: BTreeMap<String, Arc<IngressClass>>,
+    pub(super) policies: BTreeMap<String, Arc<NetworkPolicy>>,
     pub(super) slices: Vec<Arc<EndpointSlice>>,
     /// The same, by the name of their Service.
     by_service: HashMap<String, Vec<Arc<EndpointSlice>>>,
@@ -135,6 +136,7 @@ pub(super) fn observe(caches: &Caches, namespace: &str) -> Observed {
         ingresses,
         rehearsals,
         ingress_classes: caches.ingress_classes.in_namespace(CLUSTER),
+        policies: caches.policies.in_namespace(namespace),
         by_service: by_service(&slices),
         slices,
         notices: notices_of(caches, namespace),
@@ -250,6 +252,12 @@ impl Observed {
             slices: slices.cloned().unwrap_or_default(),
             bridges: Arc::clone(&self.bridges),
         }
+    }
+
+    /// The controller that the IngressClass called `class` names.
+    pub(super) fn controller_of(&self, class: &str) -> Option<&str> {
+        let class = self.ingress_classes.get(class)?;
+        class.spec.as_ref()?.controller.as_deref()
     }
 
     /// Each window, and what it reaches.

@@ -91,6 +91,7 @@ mod tests {
             ingresses,
             routes: Cache::default(),
             ingress_classes: Cache::default(),
+            policies: Cache::default(),
             slices,
             notices: Cache::<ConfigMap>::default(),
             windows_installed: tokio::sync::watch::channel(Installed::Served).1,

@@ -131,11 +131,7 @@ fn controller_needs_one(observed: &Observed, object: &Ingress) -> Result<(), Opt
     let Some(class) = rehearsal::class(object) else {
         return Err(Some(missed("the Ingress names no class")));
     };
-    let Some(controller) = observed
-        .ingress_classes
-        .get(class)
-        .and_then(|class| class.spec.as_ref()?.controller.as_deref())
-    else {
+    let Some(controller) = observed.controller_of(class) else {
         return Err(Some(missed(format!(
             "there is no IngressClass {class} that names its controller"
         ))));

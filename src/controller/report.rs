@@ -16,6 +16,7 @@ use super::observe::{Manifest, Observed};
 use super::prepare::Prepared;
 use super::status::{self, Facts};
 use super::target::Applied;
+use super::warn;
 use crate::api::conditions::{self, ConditionType};
 use crate::api::status::MaintenanceWindowStatus;
 use crate::api::window::MaintenanceWindow;
@@ -93,6 +94,7 @@ fn status_of(
         applied,
         trouble,
         unrehearsed: &prepared.unrehearsed,
+        warnings: &warn::warnings(observed, reach),
         before,
         now,
     })

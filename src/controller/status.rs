@@ -29,6 +29,8 @@ pub(super) struct Facts<'a> {
     pub(super) trouble: Option<&'a Reason>,
     /// Why no rehearsal stands, where it may be missed.
     pub(super) unrehearsed: &'a BTreeMap<TargetRef, Reason>,
+    /// What may keep clients from the answer, though everything is held.
+    pub(super) warnings: &'a [String],
     /// What was said before: it knows since when things are as they are.
     pub(super) before: &'a MaintenanceWindowStatus,
     pub(super) now: DateTime<Utc>,
@@ -75,6 +77,7 @@ pub(super) fn status(facts: Facts<'_>) -> MaintenanceWindowStatus {
         last,
         target_counts: Some(counts),
         targets,
+        warnings: warnings(facts),
         summary: Some(summary(facts, current, next, counts, trouble)),
         conditions,
         observed_generation: Some(window.generation),
@@ -360,10 +363,22 @@ fn is_wrong(state: TargetState) -> bool {
 
 /// What there is to say of a window that is on or to come, though nothing is wrong.
 fn notes(facts: Facts<'_>, targets: &[TargetStatus]) -> Option<String> {
-    let is_on = !facts.window.suspended && facts.window.current(facts.now).is_some();
-    (is_on || is_to_come(facts))
+    is_on_or_to_come(facts)
         .then(|| lines::notes(facts.reach, targets))
         .flatten()
+}
+
+fn warnings(facts: Facts<'_>) -> Vec<String> {
+    if is_on_or_to_come(facts) {
+        facts.warnings.to_vec()
+    } else {
+        Vec::new()
+    }
+}
+
+fn is_on_or_to_come(facts: Facts<'_>) -> bool {
+    let is_on = !facts.window.suspended && facts.window.current(facts.now).is_some();
+    is_on || is_to_come(facts)
 }
 
 /// Nothing is not everything, where something was to be selected.

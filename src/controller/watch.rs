@@ -26,9 +26,9 @@ use crate::api::target::TargetKind;
 use crate::plan::ownership::keep_owners;
 use crate::telemetry::{Condition, Readiness};
 
-/// How long the classes of Ingresses may take to be listed before we go on without them: they are
-/// not needed to hold anything, and the right to read them may be missing.
-const CLASSES_MAY_TAKE: Duration = Duration::from_secs(3);
+/// How long what is not needed to hold anything may take to be listed before we go on without it:
+/// the right to read it may be missing.
+const EXTRAS_MAY_TAKE: Duration = Duration::from_secs(3);
 
 /// Under the idle time-outs after which load balancers drop a watch without a word.
 const WATCH_SECONDS: u32 = 200;
@@ -106,6 +106,13 @@ pub(super) fn follow(context: &Context, trigger: &Trigger) {
         config(),
         no_fields,
         class_changed,
+    );
+    watch(
+        &caches.policies,
+        Api::all(client.clone()),
+        config(),
+        no_fields,
+        wake(),
     );
     let slice_changed = slice_changed(caches.clone(), wake());
     watch(
@@ -232,6 +239,7 @@ pub(super) async fn seen_once(caches: &Caches, readiness: &Readiness) -> impl Si
         slices,
         notices,
         ingress_classes,
+        policies,
         windows_installed,
         routes_installed,
         ..
@@ -242,11 +250,12 @@ pub(super) async fn seen_once(caches: &Caches, readiness: &Readiness) -> impl Si
     let condition = readiness.missing("HTTPRoutes", "not listed yet");
     let installed = routes_installed.clone();
     tokio::spawn(tell(condition, installed, routes.listed(), NO_ROUTES));
-    let classes = tokio::time::timeout(CLASSES_MAY_TAKE, ingress_classes.synced());
+    let extras = future::join(ingress_classes.synced(), policies.synced());
+    let extras = tokio::time::timeout(EXTRAS_MAY_TAKE, extras);
     let ((), (), _, services, ingresses, slices, notices) = tokio::join!(
         windows.synced(),
         routes.synced(),
-        classes,
+        extras,
         seen(services, readiness, "Services"),
         seen(ingresses, readiness, "Ingresses"),
         seen(slices, readiness, "EndpointSlices"),

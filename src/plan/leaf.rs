@@ -12,12 +12,12 @@ type Map = BTreeMap<String, String>;
 /// away. A map that only we needed goes with its last entry, so that the object is as it was.
 pub(super) fn set(
     patch: &mut PatchBuilder,
-    path: [&str; 2],
+    at: [&str; 2],
     current: Option<&Map>,
     key: &str,
     value: Option<&str>,
 ) {
-    set_each(patch, path, current, &[(key, value)]);
+    set_each(patch, at, current, &[(key, value)]);
 }
 
 /// The same for several keys of one map, each of them once.

@@ -49,6 +49,7 @@ impl Record {
     }
 
     /// The same of a patch that tells Flux to look away, by those annotations.
+    #[must_use]
     pub fn telling(mut self, annotations: &[&str]) -> Self {
         for annotation in annotations {
             if self.told.iter().all(|told| told != annotation) {

@@ -9,8 +9,10 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Service, ServicePort};
-use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy};
+use k8s_openapi::api::networking::v1::{Ingress, NetworkPolicy, NetworkPolicyEgressRule};
 use kube::core::ObjectMeta;
+
+use super::controllers::{Controller, Place};
 
 /// An annotation that changes what becomes of an answer.
 struct Swallows {
@@ -29,6 +31,9 @@ const OTHER_PROTOCOL: &str = "the proxy speaks another protocol to the backend t
                           clients may get an error of the proxy in place of the answer";
 const LONG_LIVED: &str = "connections that are open when the window starts stay with the app until \
                           one side closes them";
+
+/// How many network policies are named.
+const MOST_POLICIES: usize = 4;
 
 /// Sources: ingress-nginx, "Annotations"; HAProxy Ingress, "Configuration keys"; HAProxy Technologies'
 /// ingress controller, "Ingress annotations"; NGINX Ingress Controller, "Advanced configuration with
@@ -141,6 +146,17 @@ pub fn of_ingress(ingress: &Ingress) -> Vec<String> {
     annotated(&ingress.metadata, &ON_AN_INGRESS).collect()
 }
 
+/// What may keep clients of an Ingress from the answer that is held by patching it, by what is known
+/// of its controller.
+pub fn of_controller(controller: &Controller) -> Option<String> {
+    (controller.place == Place::Cloud).then(|| {
+        format!(
+            "routes of this controller ({}) take minutes to change; write hold: Services",
+            controller.name
+        )
+    })
+}
+
 /// What may keep clients of a held Service from the answer.
 pub fn of_service(service: &Service) -> Vec<String> {
     let spec = service.spec.as_ref();
@@ -164,10 +180,17 @@ pub fn of_policies<'a>(policies: impl IntoIterator<Item = &'a NetworkPolicy>) ->
     if names.is_empty() {
         return Vec::new();
     }
+    let mut listed = names.join(", ");
+    if let Some((first, more)) = names
+        .split_at_checked(MOST_POLICIES)
+        .filter(|(_, more)| !more.is_empty())
+    {
+        listed = format!("{} and {} more", first.join(", "), more.len());
+    }
     vec![format!(
-        "NetworkPolicy {}: pods of the namespace that call a held Service are led to the operator's \
-         namespace, and their requests are dropped where no rule allows that; allow egress to it",
-        names.join(", ")
+        "NetworkPolicy {listed}: pods of the namespace that call a held Service are led to the \
+         operator's namespace, and their requests are dropped where no rule allows that; allow \
+         egress to it"
     )]
 }
 
@@ -208,10 +231,17 @@ fn restricts_egress(policy: &NetworkPolicy) -> bool {
     let Some(spec) = &policy.spec else {
         return false;
     };
-    match &spec.policy_types {
+    let is_about_egress = match &spec.policy_types {
         Some(types) => types.iter().any(|of| of == "Egress"),
         None => spec.egress.is_some(),
-    }
+    };
+    let mut rules = spec.egress.iter().flatten();
+    is_about_egress && !rules.any(allows_all)
+}
+
+fn allows_all(rule: &NetworkPolicyEgressRule) -> bool {
+    let is_empty = |length: Option<usize>| length.unwrap_or_default() == 0;
+    is_empty(rule.to.as_ref().map(Vec::len)) && is_empty(rule.ports.as_ref().map(Vec::len))
 }
 
 fn is_true(value: &str) -> bool {
@@ -229,6 +259,7 @@ mod tests {
     use similar_asserts::assert_eq;
 
     use super::*;
+    use crate::plan::controllers::of_ingress_class;
     use crate::plan::testing::object;
 
     fn ingress(annotation: &str, value: &str) -> Vec<String> {
@@ -323,6 +354,36 @@ mod tests {
     }
 
     #[test]
+    fn routes_of_a_load_balancer_in_a_cloud_take_minutes() {
+        let of = |name| of_controller(of_ingress_class(name).unwrap());
+        assert_eq!(
+            of("ingress.k8s.aws/alb").unwrap(),
+            "routes of this controller (AWS Load Balancer Controller) take minutes to change; \
+             write hold: Services"
+        );
+        assert_eq!(of("traefik.io/ingress-controller"), None);
+    }
+
+    #[test]
+    fn of_many_policies_the_first_few_are_named() {
+        let policies = (0..6).map(|number| -> NetworkPolicy {
+            object(&format!(
+                "{{metadata: {{name: out-{number}}}, spec: {{podSelector: {{}}, egress: []}}}}"
+            ))
+        });
+        let policies: Vec<_> = policies.collect();
+        let named = |policies| of_policies(policies).remove(0);
+        let six = named(&policies[..]);
+        let start = "NetworkPolicy out-0, out-1, out-2, out-3 and 2 more: ";
+        assert!(six.starts_with(start), "{six}");
+        let four = named(&policies[..4]);
+        assert!(
+            four.starts_with("NetworkPolicy out-0, out-1, out-2, out-3: "),
+            "{four}"
+        );
+    }
+
+    #[test]
     fn policies_that_say_where_pods_may_go_are_named() {
         let policy = |name: &str, spec: &str| -> NetworkPolicy {
             object(&format!("{{metadata: {{name: {name}}}, spec: {spec}}}"))
@@ -331,6 +392,10 @@ mod tests {
             policy("in", "{podSelector: {}, policyTypes: [Ingress]}"),
             policy("out", "{podSelector: {}, policyTypes: [Ingress, Egress]}"),
             policy("old", "{podSelector: {}, egress: []}"),
+            policy(
+                "open",
+                "{podSelector: {}, policyTypes: [Egress], egress: [{}]}",
+            ),
         ];
         let found = of_policies(&policies);
         assert_eq!(found.len(), 1);

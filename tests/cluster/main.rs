@@ -19,6 +19,7 @@
 //! | `flux.rs` | Flux is told to look away while a target is held |
 //! | `policy.rs` | the admission policy that keeps a hold, and releases in spite of it |
 //! | `policies.rs` | an admission policy that refuses a hold |
+//! | `warnings.rs` | what may keep clients from the answer is said before the start |
 //! | `refusals.rs`, `bad_input.rs` | what the API server and the controller do not take |
 //! | `silence.rs` | a steady state makes no requests, and no right is missing or left over |
 //!
@@ -51,6 +52,7 @@ mod silence;
 mod targets;
 mod tools;
 mod twins;
+mod warnings;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -184,6 +186,8 @@ fn trials(shared: Option<&Shared>) -> Vec<Trial> {
             a_change_of_the_way_reaches_the_app_at_no_moment,
             windows_reach_a_service_by_different_ways,
             an_ingress_whose_services_cannot_be_held_is_refused;
+        warnings:
+            what_may_keep_clients_from_the_answer_is_named_before_the_start;
         refusals:
             what_breaks_the_schema_is_refused_with_a_sentence,
             what_the_schema_allows_is_taken,

@@ -1,0 +1,103 @@
+//! Step 5, continued: what may keep clients from the answer of a window, though everything is held
+//! as it should be. Does not touch the cluster.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::networking::v1::Ingress;
+
+use super::observe::Observed;
+use crate::api::status::{MAX_WARNING, MAX_WARNINGS};
+use crate::api::target::TargetKind;
+use crate::plan::{controllers, rehearsal, warnings};
+use crate::reach::{By, Reach};
+use crate::schedule::TargetRef;
+
+/// The warnings of a window that reaches `reach`, each of which begins with what it is about.
+pub(super) fn warnings(observed: &Observed, reach: &Reach) -> Vec<String> {
+    let targets = targets(observed, reach);
+    let of_targets = targets.into_iter().flat_map(|target| {
+        let warnings = of_target(observed, reach, target).into_iter();
+        warnings.map(move |warning| format!("{} {}: {warning}", target.kind, target.name))
+    });
+    let policies = of_policies(observed, reach).into_iter();
+    policies
+        .chain(of_targets)
+        .take(MAX_WARNINGS)
+        .map(cut)
+        .collect()
+}
+
+/// What is held, and the routes that are held by it. What cannot be held has its own line.
+fn targets<'r>(observed: &Observed, reach: &'r Reach) -> BTreeSet<&'r TargetRef> {
+    let by_services = reach.lines.iter().filter_map(|line| match &line.by {
+        By::Services(by) if by.but.is_none() => Some(&line.target),
+        By::Services(_) | By::Itself => None,
+    });
+    let is_fit = |target: &&TargetRef| {
+        let object = observed.objects.get(*target);
+        object.is_some_and(|object| object.unfit().is_none())
+    };
+    reach
+        .holds
+        .iter()
+        .chain(by_services)
+        .filter(is_fit)
+        .collect()
+}
+
+fn of_target(observed: &Observed, reach: &Reach, target: &TargetRef) -> Vec<String> {
+    let name = &target.name;
+    match target.kind {
+        TargetKind::Service => {
+            let service = observed.services.get(name);
+            service.map(|service| warnings::of_service(service))
+        }
+        TargetKind::Ingress => observed.ingresses.get(name).map(|ingress| {
+            let is_patched = reach.holds.contains(target);
+            let mut found = warnings::of_ingress(ingress);
+            found.extend(of_controller(observed, ingress).filter(|_| is_patched));
+            found
+        }),
+        TargetKind::HTTPRoute => None,
+    }
+    .unwrap_or_default()
+}
+
+/// Why an Ingress should not be held by patching it.
+fn of_controller(observed: &Observed, ingress: &Ingress) -> Option<String> {
+    let class = rehearsal::class(ingress)?;
+    let controller = observed.controller_of(class)?;
+    warnings::of_controller(controllers::of_ingress_class(controller)?)
+}
+
+fn of_policies(observed: &Observed, reach: &Reach) -> Vec<String> {
+    let is_service = |target: &TargetRef| target.kind == TargetKind::Service;
+    if !reach.holds.iter().any(is_service) {
+        return Vec::new();
+    }
+    warnings::of_policies(observed.policies.values().map(AsRef::as_ref))
+}
+
+/// As much of a sentence as its field takes.
+fn cut(warning: String) -> String {
+    if warning.chars().count() <= MAX_WARNING {
+        return warning;
+    }
+    let kept = warning.chars().take(MAX_WARNING - 1);
+    kept.chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_is_never_longer_than_its_field() {
+        assert_eq!(cut("Service web: short".to_owned()), "Service web: short");
+        let whole = "ä".repeat(MAX_WARNING);
+        assert_eq!(cut(whole.clone()), whole);
+        let long = cut("ä".repeat(MAX_WARNING + 1));
+        assert_eq!(long.chars().count(), MAX_WARNING);
+        assert!(long.ends_with("ä…"), "{long}");
+    }
+}
