@@ -172,6 +172,16 @@ pub(crate) fn named(kind: Kind, name: &str) -> Value {
     json!({"kind": kind.as_str(), "name": name})
 }
 
+/// A target that is patched itself, also where Argo CD tracks it.
+pub(crate) fn patched(kind: Kind, name: &str) -> Value {
+    match kind {
+        Kind::Service => named(kind, name),
+        Kind::Ingress | Kind::HttpRoute => {
+            json!({"kind": kind.as_str(), "name": name, "hold": "Route"})
+        }
+    }
+}
+
 /// An occurrence that begins soon and lasts for `seconds`.
 pub(crate) fn soon(seconds: i64) -> Occurrence {
     // As it is written into the manifest.

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::Result;
 use crate::bench::Bench;
 use crate::objects::{eventually, windows};
-use crate::scene::{WINDOW, always, create, named};
+use crate::scene::{WINDOW, always, create, patched};
 use crate::tools::{Tool, Written};
 
 /// The app that every object leads to first.
@@ -62,7 +62,7 @@ impl<'b> Twins<'b> {
 
     /// Until every covered object is held, and the ownership of its leaf is given back.
     pub(crate) async fn begin_maintenance(&self) -> Result {
-        let name = |pair: &Pair<'_>| named(pair.covered.kind, pair.covered.tool.name());
+        let name = |pair: &Pair<'_>| patched(pair.covered.kind, pair.covered.tool.name());
         let targets = self.pairs.iter().map(name).collect();
         create(self.bench, &self.namespace, WINDOW, always(), targets).await?;
         for pair in &self.pairs {
