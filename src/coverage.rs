@@ -3,11 +3,14 @@
 //! PURE. Overlapping windows are a union: a target is held until the last of them ends, and the
 //! window that ends last (the *leading* one) answers for it. Nothing is remembered but the specs.
 
+mod overrun;
+
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+pub use self::overrun::{Overrun, overrun};
 use crate::schedule::{Occurrence, TargetRef, Window};
 
 /// How long before a start the notice, the port and the bridge are made, so that at the start
@@ -131,9 +134,9 @@ fn later_end(a: Option<DateTime<Utc>>, b: Option<DateTime<Utc>>) -> Ordering {
 mod tests {
     use super::*;
     use crate::api::target::TargetKind;
-    use crate::schedule::{Schedule, WrittenIn};
+    use crate::schedule::{Restore, Schedule, WrittenIn};
 
-    fn at(seconds: i64) -> DateTime<Utc> {
+    pub(super) fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
     }
 
@@ -145,7 +148,7 @@ mod tests {
     }
 
     /// A window over the Service `cart`.
-    fn window(name: &str, schedule: Schedule) -> Window {
+    pub(super) fn window(name: &str, schedule: Schedule) -> Window {
         Window {
             namespace: "shop".to_owned(),
             name: name.to_owned(),
@@ -155,12 +158,13 @@ mod tests {
             schedule,
             targets: vec![target("cart").into()],
             message: None,
+            restore: Restore::default(),
             suspended: false,
             deleting: false,
         }
     }
 
-    fn once(name: &str, start: i64, end: i64) -> Window {
+    pub(super) fn once(name: &str, start: i64, end: i64) -> Window {
         let occurrence = Occurrence {
             start: at(start),
             end: Some(at(end)),

@@ -34,7 +34,7 @@ use crate::api::target::TargetKind;
 use crate::controller::apply::{self, within_patience};
 use crate::controller::client;
 use crate::controller::target::{Snapshot, converge, delete_our_slices};
-use crate::plan::{Desired, Holdable, Outcome, bridge, rehearsal, slices};
+use crate::plan::{Desired, Holdable, Linger, Outcome, bridge, origin, rehearsal, slices};
 use crate::schedule::{TargetRef, duration};
 
 /// How long proxies get to forget the bridges before these are taken away.
@@ -235,7 +235,10 @@ async fn release_once(
         target,
         snapshot,
         desired,
-        wait,
+        Linger {
+            unready: wait,
+            longest: wait,
+        },
         Utc::now(),
     );
     applied.await.result
@@ -273,8 +276,18 @@ async fn wait_for_apps(
     Ok(())
 }
 
-/// Takes away rehearsals, bridges and notices, once proxies have had the time to follow the release.
+/// Takes away origins, and rehearsals, bridges and notices once proxies have had the time to follow the
+/// release.
 async fn clean_up(client: &Client) -> Result<(), Error> {
+    for origin in list::<Service>(client, names::ORIGIN_LABEL).await? {
+        if !origin::is_origin(&origin) {
+            continue;
+        }
+        let (namespace, name) = place(&origin.metadata);
+        let api = Api::<Service>::namespaced(client.clone(), &namespace);
+        delete(&api, &name).await?;
+        say(format!("Origin {namespace}/{name}: deleted"));
+    }
     let bridges = bridges(client).await?;
     let notices = list::<ConfigMap>(client, names::NOTICE_LABEL).await?;
     let mut rehearsals = list::<Ingress>(client, names::REHEARSAL_LABEL).await?;

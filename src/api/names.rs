@@ -27,6 +27,10 @@ pub const RELEASING: &str = "releasing";
 /// The label on a bridge that names its window.
 pub const WINDOW_LABEL: &str = "entracte.dev/window";
 
+/// The label that every origin bears: a Service of ours that shows whether the app behind a held
+/// one is ready.
+pub const ORIGIN_LABEL: &str = "entracte.dev/origin";
+
 /// The label on a notice (a ConfigMap in the operator's namespace): the uid of its window.
 pub const WINDOW_UID_LABEL: &str = "entracte.dev/window-uid";
 
@@ -73,6 +77,10 @@ pub const WINDOW_NAMESPACE_LABEL: &str = "entracte.dev/window-namespace";
 /// The annotation on slices of ours behind a Service that was released: the instant (RFC 3339).
 pub const RELEASED_ANNOTATION: &str = "entracte.dev/released-at";
 
+/// The annotation on a slice of ours behind a Service: which of its ports led to a ready endpoint of
+/// the app when the Service was held, by name (or number, where one has none).
+pub const SERVED_ANNOTATION: &str = "entracte.dev/served";
+
 /// `base` followed by `suffix`, at most `limit` characters long: where it would grow longer, the
 /// end of `base` gives way to a hash of the whole of it, so that two bases never meet.
 pub fn derived(base: &str, suffix: &str, limit: usize) -> String {
@@ -89,10 +97,19 @@ const HASH_LENGTH: usize = 8;
 
 /// A hash that stays the same from one release of Entracte to the next (FNV-1a).
 pub(crate) fn hash(text: &str) -> String {
+    let folded = fnv(text);
+    format!("{:08x}", (folded ^ (folded >> 32)) & 0xffff_ffff)
+}
+
+/// The same, twice as long: for what nobody is to meet who does not mean to.
+pub(crate) fn long_hash(text: &str) -> String {
+    format!("{:016x}", fnv(text))
+}
+
+fn fnv(text: &str) -> u64 {
     let mut hasher = fnv::FnvHasher::default();
     std::hash::Hasher::write(&mut hasher, text.as_bytes());
-    let folded = std::hash::Hasher::finish(&hasher);
-    format!("{:08x}", (folded ^ (folded >> 32)) & 0xffff_ffff)
+    std::hash::Hasher::finish(&hasher)
 }
 
 /// The instant (RFC 3339) in the annotation `key` of an object; `None` where there is none, or

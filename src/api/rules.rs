@@ -291,6 +291,17 @@ pub(super) fn values_fit_the_operator() -> Rule {
     )
 }
 
+// === The restore ===
+
+pub(super) fn immediately_has_no_overrun() -> Rule {
+    require(
+        "!(has(self.when) && self.when == 'Immediately' && has(self.maxOverrun))",
+        "maxOverrun says how long TargetsReady waits, and Immediately waits for nothing: remove \
+         one of the two",
+    )
+    .field_path(".maxOverrun")
+}
+
 // === The response ===
 
 pub(super) fn message_is_not_blank() -> Rule {

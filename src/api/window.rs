@@ -44,8 +44,8 @@ pub struct MaintenanceWindowSpec {
     /// What callers are told during the window. Absent: a plain notice that gives the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<Response>,
-    /// How the targets are given back when the window ends. Absent: when TargetsReady,
-    /// maxOverrun 10m. Not honoured yet: the window is refused while it is set.
+    /// How the targets are given back when an occurrence ends. Absent: when TargetsReady,
+    /// maxOverrun 10m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore: Option<Restore>,
     /// True switches the window off: what it holds is released at once, and held again when
@@ -161,17 +161,18 @@ pub struct Except {
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 pub struct Always {}
 
-/// How targets are given back when a window ends.
+/// How targets are given back when an occurrence ends.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = rules::immediately_has_no_overrun())]
 pub struct Restore {
-    /// TargetsReady: a target is given back when its app has a ready endpoint, or after
-    /// maxOverrun. Immediately: at the end, whatever the app does. Absent: TargetsReady. Not
-    /// honoured yet: the window is refused while it is set.
+    /// TargetsReady: at the end, or, where the app is not ready then, as soon as it is, and after
+    /// maxOverrun at the latest. Immediately: at the end, whatever the app does. Absent:
+    /// TargetsReady. Who deletes or suspends a window waits for nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<RestoreWhen>,
     /// How long after the end a target may still be held while its app is not ready (10m):
-    /// 0s to 24h. Absent: 10m. Not honoured yet: the window is refused while it is set.
+    /// 0s to 24h. Absent: 10m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 24))]
     #[x_kube(

@@ -168,6 +168,7 @@ mod tests {
             start: None,
             until: None,
             message: Some(message.to_owned()),
+            restoring: false,
             released: false,
         }
     }

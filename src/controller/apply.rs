@@ -150,9 +150,11 @@ async fn apply(client: &Client, namespace: &str, edit: &Edit) -> Result<(), Erro
             let object = Object::new(client, namespace, *kind, name);
             object.read_and_give_back().await
         }
-        Edit::CreateBridge(bridge) => create(&services(), bridge).await,
+        Edit::CreateBridge(service) | Edit::CreateOrigin(service) => {
+            create(&services(), service).await
+        }
         Edit::ReplaceBridge(bridge) => replace(&services(), bridge).await,
-        Edit::DeleteBridge(which) => delete(&services(), which).await,
+        Edit::DeleteBridge(which) | Edit::DeleteOrigin(which) => delete(&services(), which).await,
         Edit::CreateRehearsal(rehearsal) => create(&ingresses(), rehearsal).await,
         Edit::ReplaceRehearsal(rehearsal) => replace(&ingresses(), rehearsal).await,
         Edit::DeleteRehearsal(which) => delete(&ingresses(), which).await,

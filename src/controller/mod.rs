@@ -9,13 +9,14 @@
 //! |---|---|---|
 //! | 0 follow | `watch.rs`, `installed.rs`, `cache.rs`, `probe.rs` | yes, reads |
 //! | 1 observe | `observe.rs`, `reaching.rs` | no |
-//! | 2 hold and release | `targets.rs`, `target.rs`, `setback.rs`, `contention.rs`, `policy.rs` | yes, by `apply.rs` |
+//! | 2 hold and release | `targets.rs`, `restoring.rs`, `target.rs`, `setback.rs`, `contention.rs`, `policy.rs` | yes, by `apply.rs` |
 //! | 3 apply | `apply.rs` | yes |
 //! | 4 prepare | `prepare.rs` | yes, nothing of the user's |
-//! | 4 rehearse | `rehearse.rs` | yes, nothing of the user's |
-//! | 5 status | `status.rs`, `lines.rs`, `warn.rs` | no |
-//! | 6 report | `report.rs` | yes, the status of windows |
-//! | 7 tell | `event.rs` | yes, an Event for a window that is refused |
+//! | 5 rehearse | `rehearse.rs` | yes, nothing of the user's |
+//! | 6 look behind | `origins.rs` | yes, nothing of the user's |
+//! | 7 status | `status.rs`, `lines.rs`, `warn.rs` | no |
+//! | 8 report | `report.rs` | yes, the status of windows |
+//! | 9 tell | `event.rs` | yes, an Event for a window that is refused |
 //!
 //! # Guarantees
 //!
@@ -37,12 +38,14 @@ mod event;
 mod installed;
 mod lines;
 mod observe;
+mod origins;
 mod policy;
 mod prepare;
 mod probe;
 mod reaching;
 mod rehearse;
 mod report;
+mod restoring;
 mod setback;
 mod status;
 pub(crate) mod target;
@@ -84,6 +87,7 @@ use crate::api::MaintenanceWindow;
 use crate::api::httproute::HttpRoute;
 use crate::coverage;
 use crate::listen;
+use crate::plan::Linger;
 use crate::schedule::{TargetRef, duration};
 use crate::shutdown::Shutdown;
 use crate::telemetry::{AdminServer, Condition, Readiness};
@@ -93,6 +97,9 @@ use crate::telemetry::{AdminServer, Condition, Readiness};
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// How soon something that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+/// How long the platform gets to fill the slices of a Service that was released, before we take ours
+/// away from an app that is not ready.
+const PLATFORM_FILLS: TimeDelta = TimeDelta::seconds(2);
 /// The definition of our own resource.
 const WINDOWS: &str = "maintenancewindows.entracte.dev";
 /// The definition of the Gateway API's routes.
@@ -168,8 +175,10 @@ pub(crate) struct Context {
     policy: Policy,
     /// The rehearsals that could not be made.
     unrehearsed: Setbacks,
+    /// The origins that the API server refused.
+    origins: Setbacks,
     ports: RangeInclusive<u16>,
-    linger: TimeDelta,
+    linger: Linger,
     /// Windows that nobody can read, by uid, and the generation whose refusal they were told.
     told: Mutex<HashMap<String, i64>>,
 }
@@ -220,8 +229,12 @@ pub async fn run(args: Args) -> Result<(), Error> {
         contentions: Contentions::default(),
         policy: Policy::default(),
         unrehearsed: Setbacks::default(),
+        origins: Setbacks::default(),
         ports: args.ports,
-        linger: args.linger,
+        linger: Linger {
+            unready: PLATFORM_FILLS,
+            longest: args.linger,
+        },
         told: Mutex::default(),
     });
     tokio::select! {
@@ -293,8 +306,9 @@ async fn reconcile(
     let now = Utc::now();
     let observed = observe::observe(&context.caches, &namespace.name_any());
     let applied = targets::hold_and_release(&context, &observed, now).await;
-    let mut prepared = prepare::prepare(&context, &observed, now).await;
+    let mut prepared = prepare::prepare(&context, &observed, &applied, now).await;
     rehearse::rehearse(&context, &observed, &applied, now, &mut prepared).await;
+    origins::keep(&context, &observed, &applied, now, &mut prepared).await;
     // What was planned for an instant is what may be said of that instant.
     let reported = report::report(&context, &observed, &applied, &prepared, now).await;
     let next = next_look(&observed, &applied, &prepared, now);
@@ -314,13 +328,16 @@ fn next_look(
 ) -> Action {
     let failed =
         applied.values().any(|applied| applied.result.is_err()) || !prepared.trouble.is_empty();
-    let targets = applied.values().filter_map(|applied| applied.again);
+    let targets = applied
+        .values()
+        .flat_map(|applied| [applied.again, applied.restored_by()]);
     let bridges = observed
         .windows
         .iter()
         .filter_map(|window| observed.bridge_ready_at(&window.name));
     let stages = coverage::next_change(&observed.windows, now);
     let next = targets
+        .flatten()
         .chain(bridges)
         .chain(prepared.wake)
         .chain(stages)

@@ -15,13 +15,14 @@ use kube::core::ObjectMeta;
 
 use super::apply::{Error, apply_all, by_us, exactly, within_patience};
 use super::observe::{Observed, StandingNotice};
+use super::restoring::{Telling, telling};
+use super::target::Applied;
 use super::{Context, RETRY};
 use crate::api::names;
-use crate::coverage::stage;
 use crate::notice::{Notice, WindowRef};
 use crate::plan::edit::Precondition;
 use crate::plan::{Holdable, Outcome, Reason, bridge, slices};
-use crate::schedule::{Occurrence, TargetRef, Window};
+use crate::schedule::{TargetRef, Window};
 
 /// No port of the range is free.
 const NO_PORT_LEFT: &str = "NoPortLeft";
@@ -53,18 +54,19 @@ impl Prepared {
 pub(super) async fn prepare(
     context: &Context,
     observed: &Observed,
+    applied: &BTreeMap<TargetRef, Applied>,
     now: DateTime<Utc>,
 ) -> Prepared {
     let mut prepared = Prepared::default();
     let mut needed_bridges = HashSet::new();
     let mut needed_notices = HashSet::new();
     for (window, reach) in observed.reached() {
-        let Some(occurrence) = stage(window, now).occurrence() else {
+        let Some(telling) = telling(window, applied, now) else {
             continue;
         };
         let standing = observed.notice_of(&window.uid);
         needed_notices.extend(standing.map(|standing| standing.object.name_any()));
-        let noticed = give_notice(context, observed, window, occurrence, standing).await;
+        let noticed = give_notice(context, observed, window, telling, standing).await;
         prepared.trouble(&window.uid, noticed);
         if !reach.needs_bridge {
             continue;
@@ -93,13 +95,13 @@ async fn give_notice(
     context: &Context,
     observed: &Observed,
     window: &Window,
-    occurrence: Occurrence,
+    telling: Telling,
     standing: Option<&StandingNotice>,
 ) -> Result<(), Reason> {
     match standing {
-        None => reserve_port(context, observed, window, occurrence).await,
+        None => reserve_port(context, observed, window, telling).await,
         Some(standing) => {
-            let notice = notice(window, occurrence, standing.notice.port);
+            let notice = notice(window, telling, standing.notice.port);
             let lingers = names::instant(&standing.object.metadata, names::LINGER_ANNOTATION);
             if notice == standing.notice && lingers.is_none() {
                 return Ok(());
@@ -113,7 +115,11 @@ async fn give_notice(
     }
 }
 
-fn notice(window: &Window, occurrence: Occurrence, port: u16) -> Notice {
+fn notice(window: &Window, telling: Telling, port: u16) -> Notice {
+    let Telling {
+        occurrence,
+        restoring,
+    } = telling;
     Notice {
         window: WindowRef {
             namespace: window.namespace.clone(),
@@ -124,6 +130,7 @@ fn notice(window: &Window, occurrence: Occurrence, port: u16) -> Notice {
         start: Some(occurrence.start),
         until: occurrence.end,
         message: window.message.clone(),
+        restoring,
         released: false,
     }
 }
@@ -156,7 +163,7 @@ async fn reserve_port(
     context: &Context,
     observed: &Observed,
     window: &Window,
-    occurrence: Occurrence,
+    telling: Telling,
 ) -> Result<(), Reason> {
     let taken: HashSet<String> = context
         .caches
@@ -169,7 +176,7 @@ async fn reserve_port(
         if taken.contains(&Notice::object_name(port)) {
             continue;
         }
-        let wanted = object(&notice(window, occurrence, port), None, None);
+        let wanted = object(&notice(window, telling, port), None, None);
         let api = notices(context);
         match within_patience("create a notice", api.create(&by_us(), &wanted)).await {
             Ok(created) => {
@@ -252,7 +259,7 @@ async fn linger_bridge(
     prepared: &mut Prepared,
 ) {
     let need = bridge::Need::Linger {
-        until: now + context.linger,
+        until: now + context.linger.longest,
     };
     match apply_bridge(context, observed, name, need, now).await {
         Ok(Outcome::Releasing { until }) => prepared.wake_at(until),
@@ -289,9 +296,10 @@ async fn linger_notice(
             Ok(())
         }
         None => {
-            let until = now + context.linger;
+            let until = now + context.linger.longest;
             prepared.wake_at(until);
             let notice = Notice {
+                restoring: false,
                 released: true,
                 ..standing.notice.clone()
             };

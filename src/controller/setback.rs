@@ -42,6 +42,13 @@ impl Setbacks {
         (now < setback.until).then(|| setback.clone())
     }
 
+    /// What was said when it was last refused, though it may be tried again by now.
+    pub(super) fn last(&self, namespace: &str, target: &TargetRef) -> Option<Reason> {
+        let setbacks = self.lock();
+        let setback = setbacks.get(&(namespace.to_owned(), target.clone()))?;
+        Some(setback.reason.clone())
+    }
+
     /// A hold was refused: the next try is twice as far away as the last one was, up to half a
     /// minute.
     pub(super) fn refused(

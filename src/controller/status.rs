@@ -1,4 +1,4 @@
-//! Step 5: what is true of a window. Does not touch the cluster.
+//! Step 6: what is true of a window. Does not touch the cluster.
 //!
 //! A status is computed from what was applied or observed, never from what was intended: the
 //! state of a target is the outcome of a plan whose edits the API server has answered.
@@ -185,6 +185,18 @@ pub(super) fn state(
     let Some(applied) = facts.applied.get(target) else {
         return (unfinished, None);
     };
+    let restoring = applied.restoring.as_ref();
+    if let Some(restoring) = restoring.filter(|restoring| restoring.window == facts.window.uid) {
+        let reason = match &applied.result {
+            Ok(Outcome::Held | Outcome::Holding(_)) => Some(restoring.reason.clone()),
+            Ok(Outcome::Waiting(reason)) => Some(reason.clone()),
+            Ok(_) => None,
+            Err(error) => Some(error.reason()),
+        };
+        if reason.is_some() {
+            return (TargetState::Releasing, reason);
+        }
+    }
     match &applied.result {
         Ok(Outcome::Serving) => match applied.unfit.clone() {
             // Known before the start, while there is time to do something about it.

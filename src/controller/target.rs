@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::Ingress;
@@ -12,13 +12,14 @@ use kube::{Api, Client, Resource};
 
 use super::apply::{Error, apply_all, within_patience};
 use super::observe::Observed;
+use super::restoring::Restoring;
 use crate::api::httproute::HttpRoute;
 use crate::api::names;
 use crate::api::target::TargetKind;
 use crate::plan::edit::Precondition;
 use crate::plan::holdable::Surroundings;
 use crate::plan::{
-    Desired, Edit, Holdable, Outcome, Plan, Reason, bridge, flux, ownership, slices,
+    Desired, Edit, Holdable, Linger, Outcome, Plan, Reason, bridge, flux, ownership, slices,
 };
 use crate::schedule::TargetRef;
 
@@ -99,7 +100,7 @@ impl Snapshot {
     }
 
     /// The edits that take the target to `desired`. Pure.
-    pub(crate) fn plan(&self, desired: Desired<'_>, linger: TimeDelta, now: DateTime<Utc>) -> Plan {
+    pub(crate) fn plan(&self, desired: Desired<'_>, linger: Linger, now: DateTime<Utc>) -> Plan {
         match self {
             Self::Missing => Plan::nothing(Outcome::Missing),
             Self::NotInstalled => Plan::nothing(Outcome::NotInstalled),
@@ -161,6 +162,22 @@ pub(crate) struct Applied {
     pub(crate) is_covered: bool,
     /// Who undoes its hold again and again, where somebody does.
     pub(crate) contended: Option<Reason>,
+    /// The uid of the window that leads it, where its end may find the app not ready.
+    pub(crate) may_wait: Option<String>,
+    /// Why it is held, though no window covers it.
+    pub(crate) restoring: Option<Restoring>,
+}
+
+impl Applied {
+    /// Whether the target answers from the backend, or is about to.
+    pub(super) fn is_held(&self) -> bool {
+        matches!(self.result, Ok(Outcome::Held | Outcome::Holding(_)))
+    }
+
+    /// When it is released at the latest, where it is only held because its app is not ready.
+    pub(super) fn restored_by(&self) -> Option<DateTime<Utc>> {
+        Some(self.restoring.as_ref()?.until)
+    }
 }
 
 /// Plans and applies, and reads again and plans anew where somebody else was faster.
@@ -170,7 +187,7 @@ pub(crate) async fn converge(
     target: TargetRef,
     snapshot: Snapshot,
     desired: Desired<'_>,
-    linger: TimeDelta,
+    linger: Linger,
     now: DateTime<Utc>,
 ) -> Applied {
     let is_covered = desired != Desired::Released;
@@ -197,6 +214,8 @@ pub(crate) async fn converge(
                     unfit: plan.unfit,
                     is_covered,
                     contended: None,
+                    may_wait: None,
+                    restoring: None,
                 };
             }
             Err(error) if tries < error.tries() => error,
@@ -255,5 +274,7 @@ fn not_applied(target: TargetRef, error: Error, is_covered: bool) -> Applied {
         unfit: None,
         is_covered,
         contended: None,
+        may_wait: None,
+        restoring: None,
     }
 }

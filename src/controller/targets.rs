@@ -11,6 +11,7 @@ use super::apply::apply_all;
 use super::contention::Contended;
 use super::observe::Observed;
 use super::rehearse;
+use super::restoring::{Restores, Restoring};
 use super::target::{Applied, Snapshot, converge};
 use crate::coverage::{Coverage, coverages};
 use crate::plan::backend::Endpoint;
@@ -30,21 +31,24 @@ pub(super) async fn hold_and_release(
     observed: &Observed,
     now: DateTime<Utc>,
 ) -> BTreeMap<TargetRef, Applied> {
-    let reached = observed.reached();
-    let covered = coverages(reached.map(|(window, reach)| (window, &reach.holds)), now);
+    let restores = Restores::of(observed, &context.origins, now);
+    let mut restoring = HashMap::new();
+    let targets = targets(observed);
+    let covered = covered(observed, &targets, &restores, &mut restoring, now);
     let is_covered = |target: &TargetRef| covered.contains_key(target);
     context.setbacks.keep(&observed.namespace, is_covered);
     context.contentions.keep(&observed.namespace, is_covered);
     let answerers = answerers(context, observed, &covered, now);
-    let targets = targets(observed);
+    let idle: Vec<BTreeSet<String>> = targets.iter().map(|target| restores.idle(target)).collect();
     let flips: Vec<_> = targets
         .iter()
-        .map(|target| {
+        .zip(&idle)
+        .map(|(target, idle)| {
             let answerer = covered
                 .get(target)
                 .and_then(|c| answerers.get(c.leading.uid.as_str()));
             let desired = answerer.map_or(Desired::Released, |answerer| {
-                let answering = answerer.answering();
+                let answering = answerer.answering(idle);
                 Desired::Held(Answering {
                     bridge_ready: answering.bridge_ready
                         && rehearse::is_ready(context, observed, target, answering.bridge, now),
@@ -58,11 +62,56 @@ pub(super) async fn hold_and_release(
     let applied = stream::iter(flips)
         .buffer_unordered(AT_ONCE)
         .inspect(|applied| tell_of_what_stays(observed, applied))
+        .map(|mut applied| {
+            applied.may_wait = covered.get(&applied.target).and_then(may_wait);
+            applied.restoring = restoring.remove(&applied.target);
+            applied
+        })
         .map(|applied| (applied.target.clone(), applied))
         .collect()
         .await;
     sweep_strays(context, observed).await;
     applied
+}
+
+/// What covers each target; where no window does, one that is over may, because the app is not
+/// ready: of such a target `restoring` is told.
+fn covered<'t, 'o: 't>(
+    observed: &'o Observed,
+    targets: &'t BTreeSet<TargetRef>,
+    restores: &Restores<'o>,
+    restoring: &mut HashMap<TargetRef, Restoring>,
+    now: DateTime<Utc>,
+) -> Covered<'t, 'o> {
+    let reached = observed.reached();
+    let mut covered: Covered<'t, 'o> =
+        coverages(reached.map(|(window, reach)| (window, &reach.holds)), now);
+    for target in targets {
+        if !covered.contains_key(target)
+            && let Some(coverage) = overrun(restores, target, restoring)
+        {
+            covered.insert(target, coverage);
+        }
+    }
+    covered
+}
+
+/// The coverage of a target by a window that is over, where its app is not ready.
+fn overrun<'o>(
+    restores: &Restores<'o>,
+    target: &TargetRef,
+    restoring: &mut HashMap<TargetRef, Restoring>,
+) -> Option<Coverage<'o>> {
+    let (leading, waits) = restores.restoring(target)?;
+    let until = Some(waits.until);
+    restoring.insert(target.clone(), waits);
+    Some(Coverage { leading, until })
+}
+
+/// The window whose end may find the app of a target that it covers not ready.
+fn may_wait(coverage: &Coverage<'_>) -> Option<String> {
+    let Coverage { leading, until } = coverage;
+    (until.is_some() && leading.restore.waits()).then(|| leading.uid.clone())
 }
 
 /// Takes a target to where it should be, unless somebody takes it back again and again: then the
@@ -182,6 +231,8 @@ async fn converge_unless_refused(
             unfit: None,
             is_covered: true,
             contended: None,
+            may_wait: None,
+            restoring: None,
         };
     }
     let applied = converge(client, namespace, target, snapshot, desired, *linger, now).await;
@@ -247,7 +298,7 @@ impl Answerer {
         }
     }
 
-    fn answering(&self) -> Answering<'_> {
+    fn answering<'a>(&'a self, idle: &'a BTreeSet<String>) -> Answering<'a> {
         Answering {
             bridge: &self.bridge,
             bridge_ready: self.bridge_ready,
@@ -255,6 +306,7 @@ impl Answerer {
             endpoints: &self.endpoints,
             backend: &self.backend,
             is_kept: false,
+            idle,
         }
     }
 }

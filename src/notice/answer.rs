@@ -76,6 +76,7 @@ fn render(format: Format, notice: &Notice, now: DateTime<Utc>) -> String {
 
 /// Problem details (RFC 9457); `about:blank` takes the status phrase as its title (§4.2.1).
 fn problem(notice: &Notice, now: DateTime<Utc>) -> String {
+    let end = notice.until.filter(|_| !notice.restoring);
     let members = [
         ("type", Some(json!("about:blank"))),
         ("title", Some(json!("Service Unavailable"))),
@@ -89,7 +90,7 @@ fn problem(notice: &Notice, now: DateTime<Utc>) -> String {
         ),
         ("window", Some(json!(notice.window.to_string()))),
         ("start", notice.start.map(|start| json!(to_text(start)))),
-        ("end", notice.until.map(|end| json!(to_text(end)))),
+        ("end", end.map(|end| json!(to_text(end)))),
         ("retryAfter", Some(json!(retry_after(notice, now)))),
     ];
     let members: Map<String, Value> = members

@@ -4,7 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Notice;
 
-/// Retry-After, in seconds, while nobody knows the end (`endUnknown`).
+/// Retry-After, in seconds, while nobody knows the end (`endUnknown`): of a window that always
+/// holds, or of a restore that waits.
 const END_UNKNOWN: u64 = 30;
 
 /// How long before a known end connections begin to be closed: long enough for the pools of busy
@@ -25,8 +26,8 @@ pub(super) enum Outlook {
 pub(super) fn outlook(notice: &Notice, now: DateTime<Utc>) -> Outlook {
     match notice.until {
         _ if is_over(notice, now) => Outlook::AnyMoment,
-        Some(until) => Outlook::At(until),
-        None => Outlook::Unknown,
+        Some(until) if !notice.restoring => Outlook::At(until),
+        _ => Outlook::Unknown,
     }
 }
 
@@ -37,7 +38,7 @@ pub(super) fn outlook(notice: &Notice, now: DateTime<Utc>) -> Outlook {
 /// - while the end is known and to come, never before it, and less than a second after it;
 /// - 1 once the notice is released or its end is past: who still gets here was led by a proxy
 ///   that learns late, and the app is back, or about to be;
-/// - 30 while nobody knows the end.
+/// - 30 while nobody knows the end, or the apps are not ready at it.
 pub fn retry_after(notice: &Notice, now: DateTime<Utc>) -> u64 {
     match outlook(notice, now) {
         Outlook::At(until) => seconds_rounded_up(until - now).max(1),
@@ -47,17 +48,22 @@ pub fn retry_after(notice: &Notice, now: DateTime<Utc>) -> u64 {
 }
 
 /// Whether an answer that is given at `now` asks for its connection to be closed: from 3 s before
-/// a known end, and always once the notice is released.
+/// a known end, not while a restore waits, and always once the notice is released.
 ///
 /// A connection that was kept alive would keep its proxy on the maintenance page.
 pub fn connection_closes(notice: &Notice, now: DateTime<Utc>) -> bool {
-    notice.released || notice.until.is_some_and(|until| until - now <= CLOSING)
+    notice.released || ends_within(notice, CLOSING, now)
 }
 
 /// Whether nobody should be here any more at `now`: the notice is released, or its end is past.
 /// Connections that are idle then are closed.
 pub fn is_over(notice: &Notice, now: DateTime<Utc>) -> bool {
-    notice.released || notice.until.is_some_and(|until| until <= now)
+    notice.released || ends_within(notice, TimeDelta::zero(), now)
+}
+
+/// While a restore waits nobody knows its end, and connections may be kept alive.
+fn ends_within(notice: &Notice, time: TimeDelta, now: DateTime<Utc>) -> bool {
+    !notice.restoring && notice.until.is_some_and(|until| until - now <= time)
 }
 
 fn seconds_rounded_up(wait: TimeDelta) -> u64 {
@@ -88,6 +94,7 @@ mod tests {
             start: None,
             until,
             message: None,
+            restoring: false,
             released: false,
         }
     }
@@ -160,6 +167,26 @@ mod tests {
             },
             now
         ));
+    }
+
+    #[test]
+    fn while_a_restore_waits_nobody_knows_the_end() {
+        let restoring = Notice {
+            restoring: true,
+            ..notice(Some(at("2026-12-06T03:00:00Z")))
+        };
+        for now in ["2026-12-06T02:59:59Z", "2026-12-06T03:07:00Z"] {
+            assert_eq!(retry_after(&restoring, at(now)), 30, "at {now}");
+            assert!(!connection_closes(&restoring, at(now)), "at {now}");
+            assert!(!is_over(&restoring, at(now)), "at {now}");
+        }
+        let released = Notice {
+            released: true,
+            ..restoring
+        };
+        let now = at("2026-12-06T03:07:00Z");
+        assert_eq!(retry_after(&released, now), 1);
+        assert!(connection_closes(&released, now) && is_over(&released, now));
     }
 
     #[test]

@@ -51,10 +51,21 @@ pub struct Notice {
     /// The user's words, as given: not escaped, and possibly of several lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// The end is past, and the apps are not ready yet: nobody knows when they will be.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub restoring: bool,
     /// Nothing is held by the window any more, and the port only lingers for proxies that have
     /// not heard of it: they are sent away, and come back to the app.
     #[serde(default)]
     pub released: bool,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// A window, by name. Displayed as `namespace/name`.
@@ -136,6 +147,7 @@ mod tests {
             start: Some("2026-12-06T01:00:00Z".parse().unwrap()),
             until: Some("2026-12-06T03:00:00.25Z".parse().unwrap()),
             message: Some("We are upgrading our \"database\".\nBack soon.".into()),
+            restoring: false,
             released: false,
         }
     }
@@ -158,6 +170,15 @@ mod tests {
             ..notice()
         };
         assert_eq!(Notice::from_data(&always.to_data()).unwrap(), always);
+    }
+
+    #[test]
+    fn a_notice_of_a_window_whose_apps_are_not_ready_survives_its_config_map() {
+        let restoring = Notice {
+            restoring: true,
+            ..notice()
+        };
+        assert_eq!(Notice::from_data(&restoring.to_data()).unwrap(), restoring);
     }
 
     #[test]

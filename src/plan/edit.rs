@@ -46,6 +46,10 @@ pub enum Edit {
     ReplaceRehearsal(Box<Ingress>),
     /// Take a rehearsal away.
     DeleteRehearsal(Precondition),
+    /// Make an origin.
+    CreateOrigin(Box<Service>),
+    /// Take an origin away.
+    DeleteOrigin(Precondition),
     /// Make a slice of ours.
     CreateSlice(Box<EndpointSlice>),
     /// Write a slice of ours as it should be; it bears the resourceVersion that was read.

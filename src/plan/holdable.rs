@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::core::ObjectMeta;
 
-use super::{Answering, Desired, Edit, OWNED, Outcome, Plan, Reason, marks, ownership};
+use super::{Answering, Desired, Edit, Linger, OWNED, Outcome, Plan, Reason, marks, ownership};
 use crate::api::target::TargetKind;
 
 /// An object that can be held, as it was read.
@@ -66,14 +66,14 @@ pub trait Holdable: Debug + Send + Sync {
     fn hold(&self, around: &Surroundings, answering: Answering<'_>, now: DateTime<Utc>) -> Plan;
 
     /// The plan that gives it back.
-    fn release(&self, around: &Surroundings, linger: TimeDelta, now: DateTime<Utc>) -> Plan;
+    fn release(&self, around: &Surroundings, linger: Linger, now: DateTime<Utc>) -> Plan;
 
     /// The plan that takes it to `desired`. What is refused is released.
     fn plan(
         &self,
         around: &Surroundings,
         desired: Desired<'_>,
-        linger: TimeDelta,
+        linger: Linger,
         now: DateTime<Utc>,
     ) -> Plan {
         let plan = match desired {

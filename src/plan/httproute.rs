@@ -7,7 +7,7 @@
 //! read. What backends bear beside their name (weights, filters of their own, another namespace or
 //! kind) is written down as it stands and comes back so.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use kube::core::ObjectMeta;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::edit::PatchBuilder;
 use super::holdable::{Behind, Holdable, Surroundings, owned_by_controller};
 use super::route::{self, Leaf, Route};
-use super::{Answering, Plan, Reason, bridge};
+use super::{Answering, Linger, Plan, Reason, bridge};
 use crate::api::httproute::HttpRoute;
 use crate::api::target::TargetKind;
 
@@ -57,7 +57,7 @@ impl Holdable for HttpRoute {
         route::hold(self, around, answering)
     }
 
-    fn release(&self, around: &Surroundings, _linger: TimeDelta, _now: DateTime<Utc>) -> Plan {
+    fn release(&self, around: &Surroundings, _linger: Linger, _now: DateTime<Utc>) -> Plan {
         route::release(self, around)
     }
 }

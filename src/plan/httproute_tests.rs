@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::route::backends;
 use super::*;
 use crate::api::names;
-use crate::plan::testing::{endpoints, held, object, only_patch, patched};
+use crate::plan::testing::{NO_LINGER, endpoints, held, object, only_patch, patched};
 use crate::plan::{BACKEND_UNAVAILABLE, Desired, ORIGINAL_UNKNOWN, OWNED, Outcome};
 
 const SHOP: &str = r"
@@ -50,7 +50,7 @@ fn plan_of(route: &HttpRoute, desired: Desired<'_>) -> Plan {
         bridges: Arc::new(bridges.into()),
         ..Surroundings::default()
     };
-    route.plan(&around, desired, TimeDelta::zero(), DateTime::UNIX_EPOCH)
+    route.plan(&around, desired, NO_LINGER, DateTime::UNIX_EPOCH)
 }
 
 fn hold_on(route: &HttpRoute, bridge: &str) -> HttpRoute {

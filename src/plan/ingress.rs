@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use k8s_openapi::api::networking::v1::{
     Ingress, IngressBackend, IngressServiceBackend, ServiceBackendPort,
 };
@@ -16,7 +16,7 @@ use serde_json::json;
 use super::edit::PatchBuilder;
 use super::holdable::{Behind, Holdable, Surroundings, owned_by_controller};
 use super::route::{self, Leaf, Route};
-use super::{Answering, Plan, Reason, bridge};
+use super::{Answering, Linger, Plan, Reason, bridge};
 use crate::api::target::TargetKind;
 
 mod leaves;
@@ -55,7 +55,7 @@ impl Holdable for Ingress {
         route::hold(self, around, answering)
     }
 
-    fn release(&self, around: &Surroundings, _linger: TimeDelta, _now: DateTime<Utc>) -> Plan {
+    fn release(&self, around: &Surroundings, _linger: Linger, _now: DateTime<Utc>) -> Plan {
         route::release(self, around)
     }
 }

@@ -1,9 +1,11 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::route::backends;
 use super::*;
 use crate::api::names;
-use crate::plan::testing::{endpoints, held, object, only_patch, patched};
+use crate::plan::served;
+use crate::plan::testing::{NO_LINGER, endpoints, held, object, only_patch, patched};
 use crate::plan::{BACKEND_UNAVAILABLE, Desired, ORIGINAL_UNKNOWN, OWNED, Outcome};
 
 const SHOP: &str = r"
@@ -35,7 +37,7 @@ fn plan_of(ingress: &Ingress, desired: Desired<'_>) -> Plan {
         bridges: Arc::new(bridges.into()),
         ..Surroundings::default()
     };
-    ingress.plan(&around, desired, TimeDelta::zero(), DateTime::UNIX_EPOCH)
+    ingress.plan(&around, desired, NO_LINGER, DateTime::UNIX_EPOCH)
 }
 
 fn hold_on(ingress: &Ingress, bridge: &str) -> Ingress {
@@ -320,4 +322,22 @@ fn marks_that_nobody_can_read_stay_where_they_are() {
     let plan = plan_of(&unreadable, Desired::Released);
     assert_eq!(plan.edits, []);
     assert!(matches!(plan.outcome, Outcome::Waiting(_)));
+}
+
+#[test]
+fn a_hold_remembers_what_was_at_zero_behind_it_and_never_again() {
+    let idle = |said: &str| BTreeSet::from([said.to_owned()]);
+    let hold = |ingress: &Ingress, idle: &BTreeSet<String>| {
+        let endpoints = endpoints();
+        let Desired::Held(answering) = held("entracte-w", &endpoints) else {
+            panic!("held")
+        };
+        let desired = Desired::Held(Answering { idle, ..answering });
+        patched(ingress, &plan_of(ingress, desired).edits)
+    };
+    let first = hold(&shop(), &idle("blog:80/IPv4"));
+    assert_eq!(served::idle(&first.metadata), idle("blog:80/IPv4"));
+    let again = hold(&first, &idle("api:8080/IPv4"));
+    assert_eq!(again, first, "what is held shows nothing of its app");
+    assert_eq!(released(&again), shop());
 }

@@ -23,18 +23,23 @@ mod httproute;
 mod ingress;
 pub mod leaf;
 mod marks;
+pub mod origin;
 pub mod ownership;
 pub mod platform;
+pub mod readiness;
 pub mod record;
 pub mod rehearsal;
 mod route;
+pub mod served;
 mod service;
 pub mod slices;
 #[cfg(test)]
 mod testing;
 pub mod warnings;
 
-use chrono::{DateTime, Utc};
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
 
 use self::backend::Endpoint;
 pub use self::edit::Edit;
@@ -65,6 +70,20 @@ pub struct Answering<'a> {
     /// Whether the policy of `deploy/policy/` keeps the hold of a Service, so that nobody has to be
     /// told to look away from it.
     pub is_kept: bool,
+    /// Of a route that is not held yet: what is behind it and has no ready endpoint of the app's, as
+    /// [`readiness::Way::key`] writes it, or the name of a Service that is missing.
+    pub idle: &'a BTreeSet<String>,
+}
+
+/// How long our slices stay behind a Service that was released, while the platform's have no ready
+/// endpoint. They go as soon as those have one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Linger {
+    /// Where nobody would come: the app is not ready, or was at zero when it was held.
+    pub unready: TimeDelta,
+    /// Where somebody may: the app was there, and the platform shows nothing of it yet, because it
+    /// writes the slices of some twenty Services a second.
+    pub longest: TimeDelta,
 }
 
 /// Edits, in the order in which they have to be made, and what is true once they are.

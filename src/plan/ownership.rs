@@ -74,8 +74,13 @@ pub fn last_writer(kind: TargetKind, metadata: &ObjectMeta) -> Option<String> {
     last.manager
 }
 
-/// Whether we own a leaf of `kind` that we have to give back.
+/// Whether we own a leaf of `kind` that we have to give back. Of an origin we own all, and owe
+/// nothing.
 pub fn is_borrowed(kind: TargetKind, metadata: &ObjectMeta) -> bool {
+    let labels = metadata.labels.as_ref();
+    if labels.is_some_and(|labels| labels.contains_key(names::ORIGIN_LABEL)) {
+        return false;
+    }
     let mut entries = metadata.managed_fields.iter().flatten();
     entries.any(|entry| is_ours(entry) && of_leaves(kind, entry).is_some())
 }

@@ -191,7 +191,11 @@ pub(super) fn hold<R: Route>(route: &R, around: &Surroundings, answering: Answer
         let taking = common::Record::taking(route.kind(), metadata);
         (taking.telling(&told), told)
     };
-    let (record, unknown) = originals.record(answering.bridge, common);
+    let (mut record, unknown) = originals.record(answering.bridge, common);
+    record.idle = match &originals.recorded {
+        Some(recorded) => recorded.idle.clone(),
+        None => answering.idle.clone(),
+    };
     let outcome = if unknown.is_empty() {
         Outcome::Held
     } else {

@@ -20,8 +20,8 @@ use super::platform::{self, Left};
 use super::record::Record;
 use super::slices::Family;
 use super::{
-    Answering, BACKEND_UNAVAILABLE, Outcome, Plan, Reason, UNSUPPORTED, backend, bridge, flux,
-    leaf, marks, slices,
+    Answering, BACKEND_UNAVAILABLE, Linger, Outcome, Plan, Reason, UNSUPPORTED, backend, bridge,
+    flux, leaf, marks, origin, served, slices,
 };
 use crate::api::names;
 use crate::api::target::TargetKind;
@@ -79,9 +79,10 @@ impl Holdable for Service {
     }
 
     /// After a release our slices stay, for each family and port, until the platform's have a
-    /// ready endpoint for it, or until `linger` has passed.
-    fn release(&self, around: &Surroundings, linger: TimeDelta, now: DateTime<Utc>) -> Plan {
-        if bridge::is_bridge(self) {
+    /// ready endpoint for it, or until `linger` has passed: the shorter one where the platform
+    /// shows that nobody would come, or nobody was there when the Service was held.
+    fn release(&self, around: &Surroundings, linger: Linger, now: DateTime<Utc>) -> Plan {
+        if bridge::is_bridge(self) || origin::is_origin(self) {
             return Plan::nothing(Outcome::Refused(our_own()));
         }
         release(&Observed::of(self, around), linger, now)
@@ -90,12 +91,12 @@ impl Holdable for Service {
 
 /// A Service and its slices, as they were read.
 #[derive(Debug, Clone)]
-struct Observed<'a> {
-    service: &'a Service,
+pub(super) struct Observed<'a> {
+    pub(super) service: &'a Service,
     /// The slices of ours that bear its name.
-    ours: Vec<&'a EndpointSlice>,
+    pub(super) ours: Vec<&'a EndpointSlice>,
     /// The slices of anybody else that bear its name.
-    platform: Vec<&'a EndpointSlice>,
+    pub(super) platform: Vec<&'a EndpointSlice>,
 }
 
 impl<'a> Observed<'a> {
@@ -111,7 +112,7 @@ impl<'a> Observed<'a> {
 }
 
 /// Whether the selector of `service` bears the hold key, so that it matches no pod.
-fn bears_key(service: &Service) -> bool {
+pub(super) fn bears_key(service: &Service) -> bool {
     selector(service).is_some_and(|selector| selector.contains_key(names::HOLD_KEY))
 }
 
@@ -133,6 +134,7 @@ fn hold(observed: &Observed<'_>, answering: Answering<'_>, now: DateTime<Utc>) -
     let wanted = slices::desired(service, answering.endpoints, port)
         .into_iter()
         .filter(|slice| answered.iter().any(|family| family.is_of(slice)))
+        .map(|slice| served::remembering(observed, slice))
         .collect();
     let stays = |slice: &&EndpointSlice| silent.iter().any(|family| family.is_of(slice));
     let ours = observed.ours.iter().copied().filter(|slice| !stays(slice));
@@ -217,7 +219,7 @@ fn no_answer(is_held: bool) -> Reason {
 
 /// Our slices say when they were released before the selector is given back, and not after: what they
 /// say may be from an earlier release, and the platform is about to empty its own.
-fn release(observed: &Observed<'_>, linger: TimeDelta, now: DateTime<Utc>) -> Plan {
+fn release(observed: &Observed<'_>, linger: Linger, now: DateTime<Utc>) -> Plan {
     let service = observed.service;
     let (own, strays): (Vec<_>, Vec<_>) = observed
         .ours
@@ -225,9 +227,10 @@ fn release(observed: &Observed<'_>, linger: TimeDelta, now: DateTime<Utc>) -> Pl
         .copied()
         .partition(|slice| slices::is_owned_by(slice, service));
     let since = released(&own).filter(|_| !bears_key(service));
+    let longest = now + linger.longest.max(linger.unready);
     let mut edits = Vec::new();
     if since.is_none() {
-        let farewell = |slice| farewell(slice, now, now + linger);
+        let farewell = |slice| farewell(slice, now, longest);
         edits.extend(own.iter().copied().map(farewell));
     }
     edits.extend(given_back(service));
@@ -236,7 +239,7 @@ fn release(observed: &Observed<'_>, linger: TimeDelta, now: DateTime<Utc>) -> Pl
         return Plan::new(edits, Outcome::Serving);
     }
     let Some((since, until)) = since else {
-        let until = now + linger;
+        let until = longest;
         return Plan::new(edits, Outcome::Releasing { until }).again(now + STALE_VIEW);
     };
     if now >= until {
@@ -246,9 +249,14 @@ fn release(observed: &Observed<'_>, linger: TimeDelta, now: DateTime<Utc>) -> Pl
     if now < since + STALE_VIEW {
         return Plan::new(edits, Outcome::Releasing { until }).again(since + STALE_VIEW);
     }
+    let unready_until = since + linger.unready;
     let mut left = 0;
     for slice in own {
-        match slices::uncovered(slice, observed.platform.iter().copied()) {
+        let mut ports = slices::uncovered(slice, observed.platform.iter().copied());
+        if now >= unready_until {
+            ports.retain(|port| served::may_come_back(observed, slice, port));
+        }
+        match ports {
             ports if ports.is_empty() => edits.push(delete(slice)),
             ports => {
                 left += 1;
@@ -259,7 +267,12 @@ fn release(observed: &Observed<'_>, linger: TimeDelta, now: DateTime<Utc>) -> Pl
     if left == 0 {
         return Plan::new(edits, Outcome::Serving);
     }
-    Plan::new(edits, Outcome::Releasing { until }).again(until)
+    let next = if now < unready_until {
+        unready_until.min(until)
+    } else {
+        until
+    };
+    Plan::new(edits, Outcome::Releasing { until }).again(next)
 }
 
 /// Ports that the app serves again are not ours any more; one that no pod declares never will be.
@@ -302,7 +315,7 @@ fn selector(service: &Service) -> Option<&std::collections::BTreeMap<String, Str
 
 /// Why `service` must not be held, whatever the backend is like.
 fn unfit(service: &Service) -> Option<Reason> {
-    if bridge::is_bridge(service) {
+    if bridge::is_bridge(service) || origin::is_origin(service) {
         return Some(our_own());
     }
     let spec = service.spec.clone().unwrap_or_default();
@@ -313,7 +326,7 @@ fn unfit(service: &Service) -> Option<Reason> {
 }
 
 fn our_own() -> Reason {
-    unsupported("the Service is a bridge of Entracte's own; name the app's")
+    unsupported("the Service is one of Entracte's own; name the app's")
 }
 
 fn unsupported(message: impl Into<String>) -> Reason {

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::DateTime;
@@ -5,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::plan::backend::Endpoint;
-use crate::plan::testing::{endpoints, held, object, only_patch, patched};
+use crate::plan::testing::{endpoints, held, object, only_patch, patched, stored};
 use crate::plan::{Desired, OWNED, Reason};
 
 const CART: &str = r"
@@ -19,7 +20,10 @@ spec:
   - {name: admin, port: 81, targetPort: 8081, protocol: TCP, appProtocol: http}
 ";
 
-pub(super) const LINGER: TimeDelta = TimeDelta::seconds(120);
+pub(super) const LINGER: Linger = Linger {
+    unready: TimeDelta::seconds(120),
+    longest: TimeDelta::seconds(120),
+};
 
 pub(super) fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
@@ -45,25 +49,6 @@ pub(super) fn with_slices(ours: &[EndpointSlice], platform: &[EndpointSlice]) ->
 
 fn plan_of(service: &Service, ours: &[EndpointSlice], desired: Desired<'_>, now: i64) -> Plan {
     service.plan(&with_slices(ours, &[]), desired, LINGER, at(now))
-}
-
-/// The slices of ours after `edits`, as the API server would have them.
-pub(super) fn stored(ours: &[EndpointSlice], edits: &[Edit]) -> Vec<EndpointSlice> {
-    let mut stored = ours.to_vec();
-    for edit in edits {
-        match edit {
-            Edit::CreateSlice(slice) => stored.push((**slice).clone()),
-            Edit::ReplaceSlice(slice) => {
-                stored.retain(|s| s.metadata.name != slice.metadata.name);
-                stored.push((**slice).clone());
-            }
-            Edit::DeleteSlice(which) => {
-                stored.retain(|s| s.metadata.name.as_ref() != Some(&which.name));
-            }
-            _ => {}
-        }
-    }
-    stored
 }
 
 pub(super) fn held_cart() -> (Service, Vec<EndpointSlice>) {
@@ -121,6 +106,7 @@ fn a_slice_of_ours_bears_every_port_name_and_every_condition() {
                     "kubernetes.io/service-name": "cart",
                     "endpointslice.kubernetes.io/managed-by": "entracte.dev",
                 },
+                "annotations": {"entracte.dev/served": ""},
                 "ownerReferences": [{"apiVersion": "v1", "kind": "Service", "name": "cart",
                     "uid": "u1", "controller": true}],
             },
@@ -351,6 +337,7 @@ fn a_dual_stack_service_is_held_when_pods_have_answered_over_both_families() {
             endpoints: &all[..count],
             backend: &all,
             is_kept: false,
+            idle: &BTreeSet::new(),
         };
         plan_of(&dual_stack(), &[], Desired::Held(answering), 0)
     };
@@ -369,15 +356,17 @@ fn a_held_dual_stack_service_stays_held_while_one_family_is_silent() {
 }
 
 #[test]
-fn a_bridge_is_nobodys_target() {
-    let bridge = with(|value| {
-        value["metadata"]["labels"] = json!({
-            "app.kubernetes.io/managed-by": "entracte", "entracte.dev/window": "w"});
-    });
-    let (_, slices) = held_cart();
-    for desired in [held("entracte-v", &endpoints()), Desired::Released] {
-        let plan = plan_of(&bridge, &slices, desired, 0);
-        assert_eq!(plan.edits, []);
-        assert!(matches!(plan.outcome, Outcome::Refused(_)));
+fn a_service_of_ours_is_nobodys_target() {
+    for label in ["entracte.dev/window", "entracte.dev/origin"] {
+        let ours = with(|value| {
+            value["metadata"]["labels"] =
+                json!({"app.kubernetes.io/managed-by": "entracte", label: "w"});
+        });
+        let (_, slices) = held_cart();
+        for desired in [held("entracte-v", &endpoints()), Desired::Released] {
+            let plan = plan_of(&ours, &slices, desired, 0);
+            assert_eq!(plan.edits, []);
+            assert!(matches!(plan.outcome, Outcome::Refused(_)));
+        }
     }
 }

@@ -266,7 +266,8 @@ pub fn uncovered<'a>(
     ports.filter(|port| !covered(port)).cloned().collect()
 }
 
-fn has_port(slice: &EndpointSlice, name: &str) -> bool {
+/// Whether the endpoints of `slice` have the port called `name`.
+pub(super) fn has_port(slice: &EndpointSlice, name: &str) -> bool {
     let ports = slice.ports.as_deref().unwrap_or_default();
     ports
         .iter()

@@ -1,12 +1,16 @@
 //! What the tests of plans share: objects from manifests, and an API server that only patches.
 
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::backend::{Endpoint, Pod};
 use super::edit::Edit;
-use super::{Answering, Desired};
+use super::{Answering, Desired, Linger};
 
 /// An object from its YAML.
 pub(super) fn object<K: DeserializeOwned>(yaml: &str) -> K {
@@ -39,6 +43,25 @@ pub(super) fn patched_by<K: Serialize + DeserializeOwned>(
     serde_json::from_value(value).unwrap()
 }
 
+/// The slices of ours after `edits`, as the API server would have them.
+pub(super) fn stored(ours: &[EndpointSlice], edits: &[Edit]) -> Vec<EndpointSlice> {
+    let mut stored = ours.to_vec();
+    for edit in edits {
+        match edit {
+            Edit::CreateSlice(slice) => stored.push((**slice).clone()),
+            Edit::ReplaceSlice(slice) => {
+                stored.retain(|s| s.metadata.name != slice.metadata.name);
+                stored.push((**slice).clone());
+            }
+            Edit::DeleteSlice(which) => {
+                stored.retain(|s| s.metadata.name.as_ref() != Some(&which.name));
+            }
+            _ => {}
+        }
+    }
+    stored
+}
+
 /// The patch of the only edit, as JSON.
 pub(super) fn only_patch(edits: &[Edit]) -> Value {
     match edits {
@@ -61,6 +84,14 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     }]
 }
 
+/// What a route does not look at.
+pub(super) const NO_LINGER: Linger = Linger {
+    unready: TimeDelta::zero(),
+    longest: TimeDelta::zero(),
+};
+
+static NOTHING: BTreeSet<String> = BTreeSet::new();
+
 /// Held by the window whose bridge is `bridge`.
 pub(super) fn held<'a>(bridge: &'a str, endpoints: &'a [Endpoint]) -> Desired<'a> {
     Desired::Held(Answering {
@@ -70,5 +101,6 @@ pub(super) fn held<'a>(bridge: &'a str, endpoints: &'a [Endpoint]) -> Desired<'a
         endpoints,
         backend: endpoints,
         is_kept: false,
+        idle: &NOTHING,
     })
 }

@@ -10,6 +10,7 @@
 //! | `parse` | from a manifest to a window, or to all of its problems at once |
 //! | `occurrence` | a schedule, and its occurrences as everybody else sees them |
 //! | `recurring` | occurrences that come again and again, joined where they touch |
+//! | `restore` | what a release waits for |
 //! | `cron` | which local times match |
 //! | `zone` | which instant a local time is |
 //! | `targeted` | an entry of `spec.targets`: which objects, and how they are held |
@@ -20,6 +21,7 @@ pub mod duration;
 mod occurrence;
 mod parse;
 mod recurring;
+mod restore;
 mod targeted;
 mod zone;
 
@@ -27,6 +29,7 @@ pub use cron::Cron;
 pub use occurrence::{Occurrence, Schedule, WrittenIn};
 pub use parse::{Problem, parse};
 pub use recurring::Recurring;
+pub use restore::Restore;
 pub use targeted::{Targeted, Which};
 pub use zone::{Change, NotAZone, Zone, database};
 
@@ -55,6 +58,8 @@ pub struct Window {
     pub targets: Vec<Targeted>,
     /// What callers are to read. Absent: a sentence of ours.
     pub message: Option<String>,
+    /// What the release of its targets waits for.
+    pub restore: Restore,
     /// Switched off: it covers nothing, whatever the schedule says.
     pub suspended: bool,
     /// On its way out: it covers nothing, whatever the schedule says.

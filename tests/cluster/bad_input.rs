@@ -814,6 +814,14 @@ pub(crate) const CASES: &[(&str, &str, &[&str])] = &[
             "maxOverrun must be from 0s to 24h",
         ],
     ),
+    (
+        "an overrun of a restore that does not wait",
+        beside!("restore: {when: Immediately, maxOverrun: 10m}"),
+        &[
+            "spec.restore.maxOverrun: Invalid value: ",
+            "maxOverrun says how long TargetsReady waits",
+        ],
+    ),
 ];
 
 /// What is let through: a name and the manifest. The schema must not be in the way of anything

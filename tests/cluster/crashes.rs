@@ -238,7 +238,7 @@ impl<'b> Batch<'b> {
 async fn begin(bench: &Bench, work: Work, member: &Member) -> Result {
     let windows = windows(bench, &member.namespace);
     match work {
-        Work::Hold => member.window(bench, "first", &always()).await?,
+        Work::Hold => member.window(bench, "first", &once(under_way())).await?,
         Work::Release => {
             merge(&windows, "first", json!({"spec": {"suspend": true}})).await?;
         }

@@ -1,14 +1,13 @@
 //! A target is held and given back on time, and nobody gets anything else.
 
 use chrono::TimeDelta;
-use entracte::api::status::{Phase, TargetState};
-use entracte_testbed::load::Class;
-use entracte_testbed::request;
+use entracte::api::status::Phase;
+use entracte_testbed::app::Routes;
 use entracte_testbed::target::Kind;
 
 use crate::Result;
 use crate::bench::Bench;
-use crate::objects::{eventually, status};
+use crate::objects::status;
 use crate::routes::BEHIND_A_GATEWAY;
 use crate::scene::{Scene, WINDOW, once, settled, sleep_until, soon};
 
@@ -105,44 +104,5 @@ pub(crate) async fn hold_and_release(scene: &Scene<'_>, kind: Kind) -> Result {
         last.released_at.is_some_and(|at| at >= last.end),
         "{last:?}"
     );
-    Ok(())
-}
-
-pub(crate) async fn an_app_that_is_not_ready_at_the_end_is_waited_for(bench: &Bench) -> Result {
-    let scene = Scene::set(bench, "waiting").await?;
-    let clients = scene.clients(Kind::Service).await?;
-    let occurrence = soon(4);
-    clients.expectation().set_end(Some(occurrence.end));
-    scene
-        .window(WINDOW, once(occurrence), &[Kind::Service])
-        .await?;
-    scene.held(WINDOW).await?;
-    scene.app.set_ready(false).await?;
-
-    sleep_until(occurrence.end + TimeDelta::seconds(3)).await;
-    let restoring = status(
-        bench,
-        &scene.namespace,
-        WINDOW,
-        "it is restoring",
-        |status| status.phase == Some(Phase::Restoring),
-    )
-    .await?;
-    assert_eq!(restoring.targets[0].state, TargetState::Releasing);
-    let answer = request::get(scene.app.service_address(), &scene.app.host(), "/").await?;
-    assert_eq!(answer.status(), 503);
-    assert_eq!(answer.headers()["retry-after"], "1");
-
-    scene.app.set_ready(true).await?;
-    scene.released(WINDOW).await?;
-    let address = scene.app.service_address();
-    eventually("the app is back", async || {
-        let answer = request::get(address, &scene.app.host(), "/").await?;
-        Ok((answer.status() == 200).then_some(()))
-    })
-    .await?;
-    let report = clients.stop().await;
-    assert_eq!(report.others().collect::<Vec<_>>(), []);
-    assert!(report.count(Class::App, occurrence.end..) > 0);
     Ok(())
 }

@@ -5,6 +5,7 @@
 //! | `flips.rs` | a target is held and given back on time, and nobody gets anything else |
 //! | `effect.rs` | a hold takes effect, however far the platform's controllers lag behind |
 //! | `rehearsals.rs` | behind Envoy too, and what makes it so is no way around the maintenance |
+//! | `restore.rs` | a release waits for the app, and not for ever |
 //! | `early_end.rs` | a window that ends early restores at once |
 //! | `edits.rs`, `routes.rs` | what a user writes while a target is held is kept |
 //! | `interruptions.rs` | a controller that dies, a backend pod that is replaced |
@@ -44,6 +45,7 @@ mod policy;
 mod refusals;
 mod rehearsals;
 mod release_all;
+mod restore;
 mod routes;
 mod scene;
 mod schedules;
@@ -104,8 +106,7 @@ fn trials(shared: Option<&Shared>) -> Vec<Trial> {
         flips:
             an_ingress_is_held_on_time_and_given_back_as_it_was,
             a_service_is_held_on_time_and_given_back_as_it_was,
-            an_http_route_is_held_on_time_and_given_back_as_it_was,
-            an_app_that_is_not_ready_at_the_end_is_waited_for;
+            an_http_route_is_held_on_time_and_given_back_as_it_was;
         effect:
             a_hold_takes_effect_while_the_platforms_controllers_stand_still,
             many_services_answer_from_the_backend_at_once,
@@ -120,6 +121,19 @@ fn trials(shared: Option<&Shared>) -> Vec<Trial> {
             a_rehearsal_goes_with_its_target_though_no_operator_is_there,
             a_rehearsal_that_was_deleted_is_put_back,
             of_a_class_that_nobody_knows_the_status_says_so_once;
+        restore:
+            a_service_whose_app_is_not_ready_at_the_end_is_held_until_it_is,
+            an_ingress_whose_app_is_not_ready_at_the_end_is_held_until_it_is,
+            after_the_overrun_a_target_is_released_all_the_same,
+            an_app_that_is_meant_to_stay_at_zero_keeps_nobody_waiting,
+            a_restore_that_waits_for_nothing_keeps_a_healthy_app_whole,
+            a_restore_that_waits_for_nothing_releases_an_app_that_is_not_ready,
+            a_controller_killed_in_the_overrun_goes_on_when_it_is_back,
+            a_controller_that_is_back_after_the_overrun_releases,
+            deleting_a_window_in_its_overrun_releases_at_once,
+            an_app_whose_pods_are_all_replaced_in_the_window_is_waited_for,
+            an_origin_follows_the_selector_and_goes_with_its_service,
+            an_origin_that_nobody_needs_is_swept_at_the_start;
         early_end:
             moving_the_end_restores_at_once,
             suspending_a_window_restores_at_once_and_resuming_it_holds_again,

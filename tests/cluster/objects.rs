@@ -130,6 +130,7 @@ pub(crate) async fn ours(bench: &Bench) -> Result<Vec<String>> {
     let lists = [
         named::<EndpointSlice>(bench, slices).await?,
         named::<Service>(bench, "entracte.dev/window").await?,
+        named::<Service>(bench, "entracte.dev/origin").await?,
         named::<Service>(bench, "entracte.dev/held").await?,
         named::<Ingress>(bench, "entracte.dev/held").await?,
         named::<Ingress>(bench, "entracte.dev/rehearsal").await?,

@@ -69,7 +69,10 @@ pub(crate) async fn a_field_that_is_not_honoured_is_named_and_nothing_is_held(
     scene.window(WINDOW, always(), &[Kind::Service]).await?;
     scene.held(WINDOW).await?;
     scene
-        .change(WINDOW, json!({"restore": {"when": "Immediately"}}))
+        .change(
+            WINDOW,
+            json!({"response": {"healthChecks": [{"path": "/healthz"}]}}),
+        )
         .await?;
     let refused = status(bench, &scene.namespace, WINDOW, "it is refused", |status| {
         status.phase == Some(Phase::Refused)
@@ -77,7 +80,8 @@ pub(crate) async fn a_field_that_is_not_honoured_is_named_and_nothing_is_held(
     .await?;
     assert_eq!(is(&refused, ConditionType::Accepted), Some(false));
     let (_, message) = why(&refused, ConditionType::Accepted).ok_or("no condition Accepted")?;
-    let expected = "spec.restore: is not honoured by this version of Entracte: leave it out";
+    let expected =
+        "spec.response.healthChecks: is not honoured by this version of Entracte: leave it out";
     assert_eq!(message, expected);
     let events = Api::<Event>::namespaced(bench.client(), &scene.namespace);
     let told = eventually("an Event says it too", async || {

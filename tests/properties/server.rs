@@ -1,5 +1,6 @@
 //! An API server that makes the edits of plans, and refuses what touches more than ours.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -7,7 +8,7 @@ use entracte::api::httproute::HttpRoute;
 use entracte::api::names;
 use entracte::plan::backend::{Endpoint, Pod};
 use entracte::plan::holdable::Surroundings;
-use entracte::plan::{Answering, Desired, Edit, Holdable, Plan, ownership};
+use entracte::plan::{Answering, Desired, Edit, Holdable, Linger, Plan, ownership};
 use json_patch::Patch;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -18,7 +19,10 @@ use serde_json::{Value, json};
 
 pub(crate) const BRIDGES: [&str; 2] = ["entracte-a", "entracte-b"];
 
-pub(crate) const LINGER: TimeDelta = TimeDelta::minutes(2);
+pub(crate) const LINGER: Linger = Linger {
+    unready: TimeDelta::minutes(2),
+    longest: TimeDelta::minutes(2),
+};
 
 /// A kind that can be held.
 pub(crate) trait Target:
@@ -96,6 +100,7 @@ impl<T: Target> Stored<T> {
 
     pub(crate) fn plan_to_hold(&self, bridge: &str) -> Plan {
         let endpoints = [endpoint("10.244.9.1"), endpoint("fd00::9")];
+        let idle = BTreeSet::new();
         let answering = Answering {
             bridge,
             bridge_ready: true,
@@ -103,6 +108,7 @@ impl<T: Target> Stored<T> {
             endpoints: &endpoints,
             backend: &endpoints,
             is_kept: false,
+            idle: &idle,
         };
         self.object
             .plan(&self.around(), Desired::Held(answering), LINGER, now())

@@ -126,7 +126,7 @@ proptest! {
         let released = held.released();
         prop_assert_eq!(&released.object, &service);
         prop_assert_eq!(released.plan_to_release(now()).edits, []);
-        let over = now() + LINGER;
+        let over = now() + LINGER.longest;
         let bare = released.made(&released.plan_to_release(over));
         prop_assert_eq!(&bare, &Stored::new(&service));
         prop_assert_eq!(bare.plan_to_release(over).outcome, Outcome::Serving);

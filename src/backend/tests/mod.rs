@@ -111,6 +111,7 @@ fn notice(port: u16) -> Notice {
         start: None,
         until: None,
         message: Some("We are upgrading our database.".into()),
+        restoring: false,
         released: false,
     }
 }

@@ -27,6 +27,7 @@ fn notice() -> Notice {
         start: Some(at("2026-12-06T01:00:00Z")),
         until: Some(at("2026-12-06T03:00:00Z")),
         message: Some("We are upgrading our database.".into()),
+        restoring: false,
         released: false,
     }
 }

@@ -1,5 +1,7 @@
 //! What the annotation on a held route says: which bridge, and what each leaf was.
 
+use std::collections::BTreeSet;
+
 use kube::core::ObjectMeta;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +15,9 @@ use crate::plan::record;
 pub(super) struct Record<R: Route> {
     /// The bridge that the leaves lead to.
     pub(super) bridge: String,
+    /// What was behind them and did not lead to the app when the route was held.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) idle: BTreeSet<String>,
     /// What each of them was.
     backends: Vec<Entry<R>>,
     /// What the record of any kind says.
@@ -33,6 +38,7 @@ impl<R: Route> Record<R> {
     pub(super) fn new(bridge: &str, common: record::Record) -> Self {
         Self {
             bridge: bridge.to_owned(),
+            idle: BTreeSet::new(),
             backends: Vec::new(),
             common,
         }

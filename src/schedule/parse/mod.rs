@@ -5,6 +5,7 @@
 
 mod instant;
 mod problems;
+mod restore;
 mod targets;
 #[cfg(test)]
 mod tests;
@@ -88,7 +89,7 @@ pub fn parse(resource: &MaintenanceWindow) -> Result<Window, Vec<Problem>> {
     let message = response
         .as_ref()
         .and_then(|response| message(response, &mut problems));
-    problems.not_honoured("spec.restore", restore.as_ref(), LEAVE_IT_OUT);
+    let restore = restore::parse(restore.as_ref(), &mut problems);
 
     let window = identity.zip(schedule).map(|(identity, schedule)| Window {
         namespace: identity.namespace,
@@ -99,6 +100,7 @@ pub fn parse(resource: &MaintenanceWindow) -> Result<Window, Vec<Problem>> {
         schedule,
         targets,
         message,
+        restore,
         suspended: suspend.unwrap_or_default(),
         deleting: metadata.deletion_timestamp.is_some(),
     });

@@ -1,10 +1,10 @@
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::{
     api::target::{HoldMode, Selector, TargetKind},
-    schedule::{Occurrence, Schedule, Targeted, Which, WrittenIn, Zone},
+    schedule::{Occurrence, Restore, Schedule, Targeted, Which, WrittenIn, Zone},
 };
 
 fn at(text: &str) -> DateTime<Utc> {
@@ -99,6 +99,7 @@ fn a_window_carries_all_that_its_resource_says() {
             },
         ],
         message: Some("We are upgrading our database.".into()),
+        restore: Restore::default(),
         suspended: true,
         deleting: false,
     };
@@ -359,11 +360,6 @@ fn nothing_that_is_not_honoured_is_ignored() {
             "spec.response.healthChecks",
             leave_it_out,
         ),
-        (
-            json!({"restore": {"when": "Immediately"}}),
-            "spec.restore",
-            leave_it_out,
-        ),
     ];
     for (changes, field, instead) in cases {
         let expected = format!("{field}: is not honoured by this version of Entracte: {instead}");
@@ -372,11 +368,54 @@ fn nothing_that_is_not_honoured_is_ignored() {
 }
 
 #[test]
+fn a_restore_waits_for_the_targets_for_ten_minutes_unless_it_says_otherwise() {
+    let ready = |minutes| Restore::TargetsReady {
+        max_overrun: TimeDelta::minutes(minutes),
+    };
+    let cases = [
+        (json!({}), ready(10)),
+        (json!({"restore": {}}), ready(10)),
+        (json!({"restore": {"when": "TargetsReady"}}), ready(10)),
+        (json!({"restore": {"maxOverrun": "1h30m"}}), ready(90)),
+        (json!({"restore": {"maxOverrun": "0s"}}), ready(0)),
+        (
+            json!({"restore": {"when": "Immediately"}}),
+            Restore::Immediately,
+        ),
+    ];
+    for (changes, expected) in cases {
+        assert_eq!(
+            parse(&with(changes.clone())).unwrap().restore,
+            expected,
+            "{changes}"
+        );
+    }
+}
+
+#[test]
+fn an_overrun_that_nobody_can_keep_is_refused() {
+    let cases = [
+        (
+            json!({"maxOverrun": "24h1s"}),
+            "spec.restore.maxOverrun: must be from 0s to 24h: for more, move the end of the window",
+        ),
+        (
+            json!({"when": "Immediately", "maxOverrun": "10m"}),
+            "spec.restore.maxOverrun: says how long TargetsReady waits, and Immediately waits for \
+             nothing: remove one of the two",
+        ),
+    ];
+    for (restore, expected) in cases {
+        assert_eq!(problems(&with(json!({"restore": restore}))), [expected]);
+    }
+}
+
+#[test]
 fn all_problems_are_told_at_once() {
     let resource = with(json!({
         "schedule": {"once": {"start": "Sunday", "duration": "long"}},
         "targets": [{"kind": "Ingress", "name": "/"}, {"kind": "Service"}],
-        "restore": {},
+        "restore": {"maxOverrun": "25h"},
     }));
     let fields: Vec<_> = parse(&resource)
         .unwrap_err()
@@ -390,7 +429,7 @@ fn all_problems_are_told_at_once() {
             "spec.schedule.once.duration",
             "spec.targets[0].name",
             "spec.targets[1]",
-            "spec.restore",
+            "spec.restore.maxOverrun",
         ],
     );
 }
