@@ -32,7 +32,7 @@ use crate::api::httproute::HttpRoute;
 use crate::api::names;
 use crate::api::target::TargetKind;
 use crate::controller::apply::{self, within_patience};
-use crate::controller::client;
+use crate::controller::courtesy::client;
 use crate::controller::target::{Snapshot, converge, delete_our_slices};
 use crate::plan::{Desired, Holdable, Linger, Outcome, bridge, origin, rehearsal, slices};
 use crate::schedule::{TargetRef, duration};

@@ -28,7 +28,7 @@ pub enum Error {
     #[error("could not {0}: somebody else changed it at the same time")]
     Stale(String),
     /// We may not.
-    #[error("not allowed to {action}: {message}; grant the operator what deploy/ grants")]
+    #[error("not allowed to {action}: {message}; {}", advice(.message))]
     Forbidden {
         /// What was tried.
         action: String,
@@ -97,6 +97,7 @@ impl Error {
     pub fn reason(&self) -> Reason {
         let word = match self {
             Self::Stale(_) => "Contended",
+            Self::Forbidden { message, .. } if is_quota(message) => "QuotaExceeded",
             Self::Forbidden { .. } => "Forbidden",
             Self::Failed { .. } | Self::Silent { .. } => "ApiServerError",
         };
@@ -104,10 +105,28 @@ impl Error {
     }
 }
 
+/// As the admission plugin for quotas words it (`k8s.io/apiserver/pkg/admission/plugin/resourcequota`).
+fn is_quota(message: &str) -> bool {
+    message.contains("exceeded quota")
+}
+
+/// What helps against a 403. RBAC says who "cannot" do what; all else is admission.
+fn advice(message: &str) -> &'static str {
+    if is_quota(message) {
+        "raise the ResourceQuota, or remove what counts towards it"
+    } else if message.contains(" cannot ") {
+        "grant the operator what deploy/ grants"
+    } else {
+        "ask who made the rule that says so to let the operator do it"
+    }
+}
+
 /// What kube's own `Display` says, without its debug output.
 fn sentence(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => status.message.clone(),
+        // What is below the client says all there is to say.
+        kube::Error::Service(source) => source.to_string(),
         other => other.to_string(),
     }
 }

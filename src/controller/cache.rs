@@ -15,6 +15,7 @@ use kube::{Api, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
+use super::backoff;
 use super::installed::Installed;
 
 type ByName<K> = BTreeMap<String, Arc<K>>;
@@ -94,6 +95,48 @@ impl<K> Cache<K> {
         self.synced.subscribe()
     }
 
+    /// Puts in the objects of a namespace as they were just read, in place of those that were
+    /// `seen` before, and forgets those of them that are gone. As with [`Cache::learn`], what the
+    /// watch has brought since stays. True where that is another state than before.
+    pub(super) fn correct(&self, namespace: &str, seen: &[&ObjectMeta], live: Vec<K>) -> bool
+    where
+        K: Resource<DynamicType = ()>,
+    {
+        let mut gone: BTreeMap<Option<String>, &ObjectMeta> = seen
+            .iter()
+            .map(|metadata| (metadata.name.clone(), *metadata))
+            .collect();
+        let mut corrected = false;
+        for object in live {
+            let known = gone.remove(&object.meta().name);
+            let version = |metadata: &ObjectMeta| metadata.resource_version.clone();
+            if known.map(version) != Some(version(object.meta())) {
+                self.learn(object, known);
+                corrected = true;
+            }
+        }
+        for metadata in gone.into_values() {
+            self.forget(namespace, metadata);
+            corrected = true;
+        }
+        corrected
+    }
+
+    /// Forgets an object, unless the watch has brought it anew since it was `seen`.
+    fn forget(&self, namespace: &str, seen: &ObjectMeta)
+    where
+        K: Resource<DynamicType = ()>,
+    {
+        let name = seen.name.clone().unwrap_or_default();
+        self.write(|objects| {
+            let known = objects.get(namespace).and_then(|it| it.get(&name));
+            let version = known.and_then(|known| known.meta().resource_version.clone());
+            if version == seen.resource_version {
+                remove(objects, namespace, &name);
+            }
+        });
+    }
+
     /// Returns once the first list is complete.
     pub(super) async fn synced(&self) {
         // The sender lives in `self`, so this cannot fail before it is true.
@@ -126,7 +169,7 @@ where
         changed: impl Fn(&str) + Send,
     ) {
         let events = watcher(api, config)
-            .default_backoff()
+            .backoff(backoff::of_watches())
             .modify(move |object: &mut K| keep(object.meta_mut()));
         self.follow_events(events, changed).await;
     }
@@ -323,6 +366,37 @@ mod tests {
         fed(&cache, vec![Event::Delete(version("5"))]).await;
         cache.learn(version("6"), Some(&version("4").metadata));
         assert_eq!(known(&cache), None);
+    }
+
+    #[tokio::test]
+    async fn what_was_read_anew_corrects_what_was_seen_and_hides_nothing_newer() {
+        let version = |name: &str, version: &str| {
+            let mut object = object("a", name);
+            object.metadata.resource_version = Some(version.to_owned());
+            object
+        };
+        let known = |cache: &Cache<ConfigMap>| -> Vec<(String, String)> {
+            let objects = cache.in_namespace("a").into_values();
+            let pair = |it: Arc<ConfigMap>| (it.name_any(), it.resource_version().unwrap());
+            objects.map(pair).collect()
+        };
+        let text = |name: &str, version: &str| (name.to_owned(), version.to_owned());
+        let seen = ["x", "y", "z"].map(|name| version(name, "1"));
+        let seen = seen.each_ref().map(|object| &object.metadata);
+        let cache = Cache::default();
+        let first = ["x", "y", "z"].map(|name| Event::Apply(version(name, "1")));
+        fed(&cache, first.into()).await;
+        assert!(!cache.correct(
+            "a",
+            &seen,
+            ["x", "y", "z"].map(|it| version(it, "1")).into()
+        ));
+
+        fed(&cache, vec![Event::Apply(version("z", "4"))]).await;
+        let live = ["new", "x", "z"].map(|name| version(name, "3")).into();
+        assert!(cache.correct("a", &seen, live));
+        let expected = [text("new", "3"), text("x", "3"), text("z", "4")];
+        assert_eq!(known(&cache), expected);
     }
 
     #[tokio::test]

@@ -1,4 +1,4 @@
-//! Step 8: tell of a refusal in an Event. Touches the cluster: creates Events.
+//! Step 9: tell of a refusal in an Event. Touches the cluster: creates Events.
 //!
 //! The status says it as well, for as long as it is so. An Event is what stands below
 //! `kubectl describe`, and what tools that watch a cluster pick up.

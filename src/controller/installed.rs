@@ -16,6 +16,7 @@ use kube::{Api, Client, CustomResource};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch::{Receiver, Sender};
 
+use super::backoff;
 use crate::telemetry::Condition;
 
 /// What is known of a custom resource definition.
@@ -95,7 +96,9 @@ pub(super) fn follow(
     let known = Sender::new(Installed::Unknown);
     let installed = known.subscribe();
     tokio::spawn(async move {
-        let mut events = watcher(definitions, config).default_backoff().boxed();
+        let mut events = watcher(definitions, config)
+            .backoff(backoff::of_watches())
+            .boxed();
         let mut listed = Installed::Absent;
         while let Some(event) = events.next().await {
             match event {

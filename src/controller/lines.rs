@@ -1,4 +1,4 @@
-//! Step 6, continued: what is said of each object that a window names or selects. Does not touch
+//! Step 7, continued: what is said of each object that a window names or selects. Does not touch
 //! the cluster.
 
 use chrono::{DateTime, Utc};

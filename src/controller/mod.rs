@@ -7,9 +7,9 @@
 //!
 //! | step | file | touches the cluster |
 //! |---|---|---|
-//! | 0 follow | `watch.rs`, `installed.rs`, `cache.rs`, `probe.rs` | yes, reads |
-//! | 1 observe | `observe.rs`, `reaching.rs` | no |
-//! | 2 hold and release | `targets.rs`, `restoring.rs`, `target.rs`, `setback.rs`, `contention.rs`, `policy.rs` | yes, by `apply.rs` |
+//! | 0 follow | `watch.rs`, `backoff.rs`, `installed.rs`, `cache.rs`, `probe.rs` | yes, reads |
+//! | 1 observe | `observe.rs`, `reaching.rs`; `confirm.rs`, where something flips | no; yes, reads |
+//! | 2 hold and release | `targets.rs`, `answerer.rs`, `restoring.rs`, `target.rs`, `setback.rs`, `contention.rs`, `policy.rs` | yes, by `apply.rs` |
 //! | 3 apply | `apply.rs` | yes |
 //! | 4 prepare | `prepare.rs` | yes, nothing of the user's |
 //! | 5 rehearse | `rehearse.rs` | yes, nothing of the user's |
@@ -23,6 +23,7 @@
 //! - Nothing is remembered but what is on the objects. A process that is killed after any call is
 //!   followed by one that starts from what is there.
 //! - Whatever bears our marks and is not covered by a living window is released.
+//! - Nothing flips because of a window that is not what the API server has now.
 //! - Nothing is written that says what is there already.
 //!
 //! # Assumptions
@@ -31,9 +32,13 @@
 //! - One controller runs at a time. Two would not harm a target (each write is guarded by the
 //!   resourceVersion that was read), but would write in each other's way.
 
+mod answerer;
 pub(crate) mod apply;
+mod backoff;
 mod cache;
+mod confirm;
 mod contention;
+pub(crate) mod courtesy;
 mod event;
 mod installed;
 mod lines;
@@ -204,9 +209,11 @@ pub(crate) struct Caches {
 pub async fn run(args: Args) -> Result<(), Error> {
     let shutdown = Shutdown::on_signals().map_err(Error::Signals)?;
     let readiness = Readiness::default();
+    // From before the first probe: who waits for nothing yet would be ready.
+    let starting = readiness.missing("Namespaces", "not listed yet");
     let admin = AdminServer::bind(args.bind, args.admin_port, readiness.clone())?;
     tokio::spawn(admin.serve());
-    let client = client(kube::Config::infer().await?)?;
+    let client = courtesy::client(kube::Config::infer().await?)?;
     let caches = Caches {
         operator_namespace: args.namespace,
         backend_service: args.backend_service,
@@ -238,21 +245,19 @@ pub async fn run(args: Args) -> Result<(), Error> {
         told: Mutex::default(),
     });
     tokio::select! {
-        () = control(context, &readiness, &shutdown) => Ok(()),
+        () = control(context, &readiness, starting, &shutdown) => Ok(()),
         () = shutdown.aborted() => Err(Error::Aborted),
     }
 }
 
-/// A call that fails is planned anew from what is there then, which a blind retry cannot do.
-pub(crate) fn client(mut config: kube::Config) -> kube::Result<Client> {
-    config.default_retry = false;
-    Client::try_from(config)
-}
-
 /// Follows the cluster, waits until every kind was seen once, and reconciles until `shutdown`.
-async fn control(context: Arc<Context>, readiness: &Readiness, shutdown: &Shutdown) {
+async fn control(
+    context: Arc<Context>,
+    readiness: &Readiness,
+    starting: Condition,
+    shutdown: &Shutdown,
+) {
     let (trigger, triggered) = unbounded();
-    let starting = readiness.missing("Namespaces", "not listed yet");
     watch::follow(&context, &trigger);
     let (namespaces, listed, changes) = watch::namespaces(&context.client);
     let _seen = watch::seen_once(&context.caches, readiness).await;
@@ -304,7 +309,10 @@ async fn reconcile(
         return Ok(Action::await_change());
     }
     let now = Utc::now();
-    let observed = observe::observe(&context.caches, &namespace.name_any());
+    let mut observed = observe::observe(&context.caches, &namespace.name_any());
+    if confirm::windows_have_changed(&context, &observed, now).await {
+        observed = observe::observe(&context.caches, &namespace.name_any());
+    }
     let applied = targets::hold_and_release(&context, &observed, now).await;
     let mut prepared = prepare::prepare(&context, &observed, &applied, now).await;
     rehearse::rehearse(&context, &observed, &applied, now, &mut prepared).await;

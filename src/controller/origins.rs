@@ -1,4 +1,4 @@
-//! Step 5: origins, which show whether the apps behind held Services are ready. Touches the cluster,
+//! Step 6: origins, which show whether the apps behind held Services are ready. Touches the cluster,
 //! but nothing of the user's.
 //!
 //! They are made after the flips, and only for Services whose release may have to wait. One that
@@ -14,6 +14,7 @@ use kube::ResourceExt;
 use super::apply::{Error, apply_all};
 use super::observe::Observed;
 use super::prepare::Prepared;
+use super::setback::Flip;
 use super::target::Applied;
 use super::{Context, RETRY};
 use crate::api::target::TargetKind;
@@ -40,7 +41,9 @@ pub(super) async fn keep(
         .map(|(_, service)| origin::name(service))
         .collect();
     let setbacks = &context.origins;
-    setbacks.keep(&observed.namespace, |origin| names.contains(&origin.name));
+    setbacks.keep(&observed.namespace, |origin, _| {
+        names.contains(&origin.name)
+    });
     let services = observed.services.values().map(AsRef::as_ref);
     let edits = origin::edits(
         &observed.namespace,
@@ -57,7 +60,7 @@ pub(super) async fn keep(
     }
     for (window, service) in needed {
         let origin = reference(origin::name(service));
-        if let Some(reason) = setbacks.last(&observed.namespace, &origin) {
+        if let Some(reason) = setbacks.last(&observed.namespace, &origin, Flip::Hold) {
             let trouble = prepared.trouble.entry(window.to_owned());
             trouble.or_insert_with(|| without_origin(&reason));
         }
@@ -85,7 +88,7 @@ async fn written(context: &Context, namespace: &str, edit: Edit, now: DateTime<U
     };
     let setbacks = &context.origins;
     if let Some(origin) = &created
-        && setbacks.of(namespace, origin, now).is_some()
+        && setbacks.of(namespace, origin, Flip::Hold, now).is_some()
     {
         return true;
     }
@@ -97,7 +100,7 @@ async fn written(context: &Context, namespace: &str, edit: Edit, now: DateTime<U
         // Somebody was faster: what stands is seen in a moment.
         (Ok(()) | Err(Error::Stale(_)), _) => {}
         (Err(error), Some(origin)) if error.is_refusal() => {
-            setbacks.refused(namespace, &origin, error.reason(), Utc::now());
+            setbacks.refused(namespace, &origin, Flip::Hold, error.reason(), Utc::now());
         }
         (Err(error), _) => {
             tracing::warn!(namespace, %error, "an origin is not as it should be");

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
-use kube::api::Api;
+use kube::api::{Api, ListParams};
 use kube::core::ObjectMeta;
 
 use super::apply::{Error, apply_all, by_us, exactly, within_patience};
@@ -158,13 +158,25 @@ fn object(notice: &Notice, read: Option<&ObjectMeta>, linger: Option<DateTime<Ut
     }
 }
 
-/// Creates the notice under the first port whose name nobody has.
+/// Creates the notice under the first port whose name nobody has, unless there is one that is only
+/// not known yet.
 async fn reserve_port(
     context: &Context,
     observed: &Observed,
     window: &Window,
     telling: Telling,
 ) -> Result<(), Reason> {
+    let of_window = format!("{}={}", names::WINDOW_UID_LABEL, window.uid);
+    let standing = ListParams::default().labels(&of_window);
+    let listing = notices(context);
+    let listed = within_patience("list notices", listing.list(&standing)).await;
+    let standing = listed.map_err(|error| error.reason())?.items;
+    if !standing.is_empty() {
+        for notice in standing {
+            context.caches.notices.learn(notice, None);
+        }
+        return Ok(());
+    }
     let taken: HashSet<String> = context
         .caches
         .notices

@@ -1,4 +1,4 @@
-//! Step 4: rehearsals, for the targets whose proxy needs one. Touches the cluster, but nothing of the
+//! Step 5: rehearsals, for the targets whose proxy needs one. Touches the cluster, but nothing of the
 //! user's.
 //!
 //! A target is held without one where it could not be made: a moment of bare 503 is better than no

@@ -1,4 +1,4 @@
-//! Step 7: write what is true into the status of the windows. Touches the cluster, and only
+//! Step 8: write what is true into the status of the windows. Touches the cluster, and only
 //! where the status says something else.
 
 use std::collections::BTreeMap;

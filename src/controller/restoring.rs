@@ -14,7 +14,7 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 
 use super::observe::Observed;
 use super::origins;
-use super::setback::Setbacks;
+use super::setback::{Flip, Setbacks};
 use super::target::Applied;
 use crate::coverage::{Overrun, Stage, overrun, stage};
 use crate::plan::holdable::Surroundings;
@@ -195,7 +195,9 @@ impl<'o> Restores<'o> {
 
     fn is_refused(&self, origin: String) -> bool {
         let origin = origins::reference(origin);
-        let refused = self.refused.last(&self.observed.namespace, &origin);
+        let refused = self
+            .refused
+            .last(&self.observed.namespace, &origin, Flip::Hold);
         refused.is_some()
     }
 

@@ -1,4 +1,4 @@
-//! Step 6: what is true of a window. Does not touch the cluster.
+//! Step 7: what is true of a window. Does not touch the cluster.
 //!
 //! A status is computed from what was applied or observed, never from what was intended: the
 //! state of a target is the outcome of a plan whose edits the API server has answered.
@@ -409,12 +409,13 @@ fn first_in(targets: &[TargetStatus], is_one: impl Fn(&TargetStatus) -> bool) ->
     let word = match (target.state, target.reason.as_deref()) {
         (TargetState::Missing, _) => "TargetsMissing",
         (TargetState::Refused, _) => "TargetsRefused",
-        (TargetState::Releasing, _) => "Restoring",
         (_, Some("BackendUnavailable")) => "BackendUnavailable",
         (_, Some("Forbidden")) => "Forbidden",
+        (_, Some("QuotaExceeded")) => "QuotaExceeded",
         (_, Some("ApiServerError")) => "ApiServerError",
         (_, Some("Contended")) => "Contended",
         (_, Some("OriginalUnknown")) => "OriginalUnknown",
+        (TargetState::Releasing, _) => "Restoring",
         _ => "TargetsPending",
     };
     let message = target.message.as_deref().unwrap_or("it is not held yet");

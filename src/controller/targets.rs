@@ -5,22 +5,26 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::Api;
 
 use super::Context;
-use super::apply::apply_all;
+use super::answerer::{Answerer, answerers};
+use super::apply::{Error, apply_all, within_patience};
 use super::contention::Contended;
 use super::observe::Observed;
 use super::rehearse;
 use super::restoring::{Restores, Restoring};
+use super::setback::Flip;
 use super::target::{Applied, Snapshot, converge};
 use crate::coverage::{Coverage, coverages};
-use crate::plan::backend::Endpoint;
 use crate::plan::edit::Precondition;
-use crate::plan::{Answering, Desired, Edit, Outcome, bridge, slices};
-use crate::schedule::{TargetRef, Window};
+use crate::plan::{Answering, Desired, Edit, Outcome, slices};
+use crate::schedule::TargetRef;
 
 /// What covers each target that is covered.
-type Covered<'t, 'w> = HashMap<&'t TargetRef, Coverage<'w>>;
+pub(super) type Covered<'t, 'w> = HashMap<&'t TargetRef, Coverage<'w>>;
 
 /// How many targets of one namespace are written at once.
 const AT_ONCE: usize = 32;
@@ -36,7 +40,9 @@ pub(super) async fn hold_and_release(
     let targets = targets(observed);
     let covered = covered(observed, &targets, &restores, &mut restoring, now);
     let is_covered = |target: &TargetRef| covered.contains_key(target);
-    context.setbacks.keep(&observed.namespace, is_covered);
+    context.setbacks.keep(&observed.namespace, |target, flip| {
+        is_covered(target) == (flip == Flip::Hold)
+    });
     context.contentions.keep(&observed.namespace, is_covered);
     let answerers = answerers(context, observed, &covered, now);
     let idle: Vec<BTreeSet<String>> = targets.iter().map(|target| restores.idle(target)).collect();
@@ -44,17 +50,8 @@ pub(super) async fn hold_and_release(
         .iter()
         .zip(&idle)
         .map(|(target, idle)| {
-            let answerer = covered
-                .get(target)
-                .and_then(|c| answerers.get(c.leading.uid.as_str()));
-            let desired = answerer.map_or(Desired::Released, |answerer| {
-                let answering = answerer.answering(idle);
-                Desired::Held(Answering {
-                    bridge_ready: answering.bridge_ready
-                        && rehearse::is_ready(context, observed, target, answering.bridge, now),
-                    ..answering
-                })
-            });
+            let desired = desired(covered.get(target), &answerers, idle);
+            let desired = rehearsed(desired, context, observed, target, now);
             let snapshot = Snapshot::cached(observed, target);
             follow(context, observed, target.clone(), snapshot, desired, now)
         })
@@ -72,6 +69,80 @@ pub(super) async fn hold_and_release(
         .await;
     sweep_strays(context, observed).await;
     applied
+}
+
+/// The targets that are about to be held or released.
+///
+/// One that somebody undid again and again, or whose flip was refused, is none while that pauses;
+/// nor is one that waits for its app.
+pub(super) fn flips(context: &Context, observed: &Observed, now: DateTime<Utc>) -> Vec<TargetRef> {
+    let restores = Restores::of(observed, &context.origins, now);
+    let targets = targets(observed);
+    let covered = covered(observed, &targets, &restores, &mut HashMap::new(), now);
+    let answerers = answerers(context, observed, &covered, now);
+    let idle = BTreeSet::new();
+    let flips = targets.iter().filter(|target| {
+        let snapshot = Snapshot::cached(observed, target);
+        let coverage = covered.get(*target);
+        let desired = desired(coverage, &answerers, &idle);
+        let desired = rehearsed(desired, context, observed, target, now);
+        let plan = || snapshot.plan(desired, context.linger, now);
+        coverage.is_some() != snapshot.is_held()
+            && !pauses(context, observed, target, coverage.is_some(), now)
+            && !plan().edits.is_empty()
+    });
+    flips.cloned().collect()
+}
+
+/// Whether a flip is not tried now.
+fn pauses(
+    context: &Context,
+    observed: &Observed,
+    target: &TargetRef,
+    is_covered: bool,
+    now: DateTime<Utc>,
+) -> bool {
+    let namespace = &observed.namespace;
+    let flip = if is_covered {
+        Flip::Hold
+    } else {
+        Flip::Release
+    };
+    context.setbacks.of(namespace, target, flip, now).is_some()
+        || is_covered && context.contentions.pause(namespace, target, now).is_some()
+}
+
+/// Whether a window that is known reaches the target, at whatever time.
+pub(super) fn is_reached(observed: &Observed, target: &TargetRef) -> bool {
+    let mut reached = observed.reached();
+    reached.any(|(_, reach)| reach.holds.contains(target))
+}
+
+fn desired<'a>(
+    coverage: Option<&Coverage<'_>>,
+    answerers: &'a HashMap<&str, Answerer>,
+    idle: &'a BTreeSet<String>,
+) -> Desired<'a> {
+    let answerer = coverage.and_then(|coverage| answerers.get(coverage.leading.uid.as_str()));
+    answerer.map_or(Desired::Released, |a| Desired::Held(a.answering(idle)))
+}
+
+/// A route whose proxy needs a rehearsal is not led to the bridge before that stands.
+fn rehearsed<'a>(
+    desired: Desired<'a>,
+    context: &Context,
+    observed: &Observed,
+    target: &TargetRef,
+    now: DateTime<Utc>,
+) -> Desired<'a> {
+    let Desired::Held(answering) = desired else {
+        return desired;
+    };
+    let is_rehearsed = rehearse::is_ready(context, observed, target, answering.bridge, now);
+    Desired::Held(Answering {
+        bridge_ready: answering.bridge_ready && is_rehearsed,
+        ..answering
+    })
 }
 
 /// What covers each target; where no window does, one that is over may, because the app is not
@@ -203,7 +274,7 @@ fn paused(applied: Applied, pause: Contended) -> Applied {
     }
 }
 
-/// A hold that was refused a moment ago is not tried; what was said then is still what there is to
+/// A flip that was refused a moment ago is not tried; what was said then is still what there is to
 /// say.
 async fn converge_unless_refused(
     context: &Context,
@@ -220,28 +291,33 @@ async fn converge_unless_refused(
         ..
     } = context;
     let namespace = &observed.namespace;
-    let may_pause = desired != Desired::Released && !snapshot.is_held();
-    let setback = setbacks.of(namespace, &target, now);
-    if let Some(setback) = setback.filter(|_| may_pause) {
+    let is_covered = desired != Desired::Released;
+    let flip = match (is_covered, snapshot.is_held()) {
+        (true, false) => Some(Flip::Hold),
+        (true, true) => None,
+        (false, _) => Some(Flip::Release),
+    };
+    let setback = flip.and_then(|flip| setbacks.of(namespace, &target, flip, now));
+    if let Some(setback) = setback {
         return Applied {
             target,
             result: Ok(Outcome::Waiting(setback.reason)),
             written: None,
             again: Some(setback.until),
             unfit: None,
-            is_covered: true,
+            is_covered,
             contended: None,
             may_wait: None,
             restoring: None,
         };
     }
     let applied = converge(client, namespace, target, snapshot, desired, *linger, now).await;
-    match &applied.result {
-        Err(error) if may_pause && error.is_refusal() => {
-            setbacks.refused(namespace, &applied.target, error.reason(), Utc::now());
+    match (&applied.result, flip) {
+        (Err(error), Some(flip)) if error.is_refusal() => {
+            setbacks.refused(namespace, &applied.target, flip, error.reason(), Utc::now());
         }
-        Err(_) => {}
-        Ok(_) => setbacks.over(namespace, &applied.target),
+        (Err(_), _) => {}
+        (Ok(_), _) => setbacks.over(namespace, &applied.target),
     }
     applied
 }
@@ -270,63 +346,6 @@ fn targets(observed: &Observed) -> BTreeSet<TargetRef> {
     reached.chain(held).chain(behind).collect()
 }
 
-/// What a leading window has prepared.
-#[derive(Debug)]
-struct Answerer {
-    bridge: String,
-    bridge_ready: bool,
-    port: Option<u16>,
-    endpoints: Vec<Endpoint>,
-    backend: Vec<Endpoint>,
-}
-
-impl Answerer {
-    fn of(window: &Window, context: &Context, observed: &Observed, now: DateTime<Utc>) -> Self {
-        let notice = observed
-            .notice_of(&window.uid)
-            .map(|standing| &standing.notice);
-        Self {
-            bridge: bridge::name(&window.name),
-            bridge_ready: observed
-                .bridge_ready_at(&window.name)
-                .is_some_and(|at| at <= now),
-            port: notice.map(|notice| notice.port),
-            endpoints: notice
-                .map(|notice| observed.answering(notice, &context.probes))
-                .unwrap_or_default(),
-            backend: observed.backend.clone(),
-        }
-    }
-
-    fn answering<'a>(&'a self, idle: &'a BTreeSet<String>) -> Answering<'a> {
-        Answering {
-            bridge: &self.bridge,
-            bridge_ready: self.bridge_ready,
-            port: self.port,
-            endpoints: &self.endpoints,
-            backend: &self.backend,
-            is_kept: false,
-            idle,
-        }
-    }
-}
-
-/// The answerers of the leading windows, by the windows' uid.
-fn answerers<'w>(
-    context: &Context,
-    observed: &Observed,
-    covered: &Covered<'_, 'w>,
-    now: DateTime<Utc>,
-) -> HashMap<&'w str, Answerer> {
-    let mut answerers = HashMap::new();
-    for leading in covered.values().map(|coverage| coverage.leading) {
-        answerers
-            .entry(leading.uid.as_str())
-            .or_insert_with(|| Answerer::of(leading, context, observed, now));
-    }
-    answerers
-}
-
 /// A target that cannot be given back, and that no window names, has no status to say so.
 fn tell_of_what_stays(observed: &Observed, applied: &Applied) {
     let namespace = &observed.namespace;
@@ -345,16 +364,38 @@ fn tell_of_what_stays(observed: &Observed, applied: &Applied) {
 /// Takes away slices of ours whose Service is gone: a Service that was deleted with
 /// `--cascade=orphan` leaves them, and they would answer for the next one of its name.
 async fn sweep_strays(context: &Context, observed: &Observed) {
-    let strays: Vec<Edit> = observed
+    let strays: Vec<_> = observed
         .slices
         .iter()
         .filter(|slice| slices::is_ours(slice))
         .filter(|slice| {
             slices::service_name(slice).is_none_or(|name| !observed.services.contains_key(name))
         })
-        .map(|slice| Edit::DeleteSlice(Precondition::of(&slice.metadata)))
         .collect();
-    if let Err(error) = apply_all(&context.client, &observed.namespace, &strays).await {
-        tracing::warn!(namespace = observed.namespace, %error, "slices without a Service stay");
+    for stray in strays {
+        if let Err(error) = sweep_stray(context, observed, stray).await {
+            tracing::warn!(namespace = observed.namespace, %error, "slices without a Service stay");
+        }
     }
+}
+
+/// Each kind is watched by itself: a Service that is not known may only not be known yet, and be
+/// held.
+async fn sweep_stray(
+    context: &Context,
+    observed: &Observed,
+    stray: &EndpointSlice,
+) -> Result<(), Error> {
+    let Context { client, .. } = context;
+    let namespace = &observed.namespace;
+    if let Some(name) = slices::service_name(stray) {
+        let services = Api::<Service>::namespaced(client.clone(), namespace);
+        let action = format!("read Service {name}");
+        let service = within_patience(&action, services.get_opt(name)).await?;
+        if service.is_some() {
+            return Ok(());
+        }
+    }
+    let delete = Edit::DeleteSlice(Precondition::of(&stray.metadata));
+    apply_all(client, namespace, &[delete]).await
 }

@@ -1,4 +1,4 @@
-//! Step 5, continued: what may keep clients from the answer of a window, though everything is held
+//! Step 7, continued: what may keep clients from the answer of a window, though everything is held
 //! as it should be. Does not touch the cluster.
 
 use std::collections::BTreeSet;

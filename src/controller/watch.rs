@@ -20,7 +20,7 @@ use tokio::sync;
 
 use super::cache::Cache;
 use super::installed::{Without, tell};
-use super::{Caches, Context};
+use super::{Caches, Context, backoff};
 use crate::api::names;
 use crate::api::target::TargetKind;
 use crate::plan::ownership::keep_owners;
@@ -152,7 +152,7 @@ pub(super) fn namespaces(
     // `Store::wait_until_ready` wakes only the last of those that wait, and the controller waits.
     let (listed, is_listed) = sync::watch::channel(false);
     let changes = watcher::watcher(Api::all(client.clone()), config())
-        .default_backoff()
+        .backoff(backoff::of_watches())
         .reflect(writer)
         .inspect(move |event| match event {
             Ok(Event::InitDone) => {

@@ -111,16 +111,22 @@ impl Plan {
 
     /// Whether the plan writes one kind because of what was read of another. Each kind is watched by
     /// itself, and a guard on one says nothing of the other: our slices must not go behind a Service
-    /// that is held after all, nor a Service be held whose slices have gone, nor be released whose
-    /// slices would not say so, nor the platform's be emptied behind one that was given back. Both are
-    /// read from the API server before such a plan is made for good.
+    /// that is held after all, nor lose a port that the platform's only seem to serve, nor a Service
+    /// be held whose slices have gone, nor be released whose slices would not say so, nor the
+    /// platform's be emptied behind one that was given back. Both are read from the API server before
+    /// such a plan is made for good.
     pub fn leans_on_another_kind(&self) -> bool {
         let rests = |edit: &Edit| matches!(edit, Edit::DeleteSlice(_) | Edit::EmptySlice(_));
         let patches_a_service = |edit: &Edit| match edit {
             Edit::Patch { kind, .. } => !kind.is_route(),
             _ => false,
         };
-        self.edits.iter().any(rests) || matches!(&self.edits[..], [edit] if patches_a_service(edit))
+        let narrows = |edit: &Edit| matches!(edit, Edit::ReplaceSlice(_));
+        let is_going = matches!(self.outcome, Outcome::Releasing { .. })
+            && !self.edits.iter().any(patches_a_service);
+        self.edits.iter().any(rests)
+            || is_going && self.edits.iter().any(narrows)
+            || matches!(&self.edits[..], [edit] if patches_a_service(edit))
     }
 
     fn again(self, at: DateTime<Utc>) -> Self {

@@ -1,0 +1,107 @@
+//! Step 1b: before anything flips, ask whether the windows are what the cache says. Touches the
+//! cluster, reads only.
+//!
+//! A watch may lag, and the first list of a controller that has just started may be older than
+//! what the one before it saw. A target must then not be released in the middle of a window that
+//! is not known yet, nor held for one that was deleted or moved a moment ago. So the windows are
+//! read anew: each by itself, which costs the API server a read of its store and no more; or all
+//! of the namespace, where no window that is known explains what is held.
+
+use chrono::{DateTime, Utc};
+use futures::future::try_join_all;
+use kube::Api;
+use kube::api::ListParams;
+use kube::core::{DeserializeGuard, ObjectMeta};
+
+use super::Context;
+use super::apply::{Error, within_patience};
+use super::observe::{Manifest, Observed};
+use super::targets;
+use crate::api::names;
+use crate::api::window::MaintenanceWindow;
+
+type Guarded = DeserializeGuard<MaintenanceWindow>;
+
+/// More windows than these are cheaper to list.
+const FEW: usize = 4;
+
+/// Reads the windows of the namespace anew where a target is about to flip, and corrects the cache.
+/// True where there was something to correct.
+///
+/// Where they cannot be read, or nobody serves them, what is known has to do: it is as old as it was
+/// without asking.
+pub(super) async fn windows_have_changed(
+    context: &Context,
+    observed: &Observed,
+    now: DateTime<Utc>,
+) -> bool {
+    if context.caches.windows_installed.borrow().is_unreadable() {
+        return false;
+    }
+    let flips = targets::flips(context, observed, now);
+    let explained = flips
+        .iter()
+        .all(|target| targets::is_reached(observed, target))
+        && observed.notices.iter().all(|standing| {
+            let lingers = names::instant(&standing.object.metadata, names::LINGER_ANNOTATION);
+            let mut windows = observed.windows.iter();
+            lingers.is_some() || windows.any(|window| window.uid == standing.notice.uid)
+        });
+    if flips.is_empty() && explained {
+        return false;
+    }
+    let read = if explained && observed.manifests.len() <= FEW {
+        each(context, observed).await
+    } else {
+        all(context, observed).await
+    };
+    match read {
+        Ok(live) => {
+            let seen: Vec<&ObjectMeta> =
+                observed.manifests.iter().map(Manifest::metadata).collect();
+            context
+                .caches
+                .windows
+                .correct(&observed.namespace, &seen, live)
+        }
+        Err(error) => {
+            let namespace = &observed.namespace;
+            tracing::warn!(namespace, %error, "cannot ask whether the windows are still as known");
+            false
+        }
+    }
+}
+
+/// The windows that are known, as they are now. Where one of them is not there, all of the
+/// namespace: an API server that does not serve the kind says the same of each (`installed.rs`),
+/// and only refuses to list.
+async fn each(context: &Context, observed: &Observed) -> Result<Vec<Guarded>, Error> {
+    let windows = windows(context, observed);
+    let names = observed.manifests.iter().map(|window| {
+        let metadata = window.metadata();
+        metadata.name.clone().unwrap_or_default()
+    });
+    let reads = names.map(async |name| {
+        within_patience(&format!("read the window {name}"), windows.get_opt(&name)).await
+    });
+    let read: Option<Vec<Guarded>> = try_join_all(reads).await?.into_iter().collect();
+    match read {
+        Some(read) => Ok(read),
+        None => all(context, observed).await,
+    }
+}
+
+/// Every window of the namespace.
+async fn all(context: &Context, observed: &Observed) -> Result<Vec<Guarded>, Error> {
+    let windows = windows(context, observed);
+    let everything = ListParams::default();
+    Ok(
+        within_patience("list the windows", windows.list(&everything))
+            .await?
+            .items,
+    )
+}
+
+fn windows(context: &Context, observed: &Observed) -> Api<Guarded> {
+    Api::namespaced(context.client.clone(), &observed.namespace)
+}
