@@ -1,5 +1,5 @@
 //! Step 3: make the edits. Touches the cluster: this file holds every write to objects in a
-//! user's namespace but the status of windows.
+//! user's namespace but the status of windows, and Events.
 
 use std::time::Duration;
 

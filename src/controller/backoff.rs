@@ -1,4 +1,4 @@
-//! How long a watch that broke is away. Does not touch the cluster.
+//! Step 0, continued: how long a watch that broke is away. Does not touch the cluster.
 
 use std::time::Duration;
 

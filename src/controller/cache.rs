@@ -1,4 +1,4 @@
-//! What the API server told us last, by namespace.
+//! Step 0, continued: what the API server told us last, by namespace.
 //!
 //! Touches the cluster: one watch for each kind. A reconcile reads one namespace, so a lookup
 //! costs what that namespace holds and not what the cluster does.

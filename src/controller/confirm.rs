@@ -5,7 +5,8 @@
 //! what the one before it saw. A target must then not be released in the middle of a window that
 //! is not known yet, nor held for one that was deleted or moved a moment ago. So the windows are
 //! read anew: each by itself, which costs the API server a read of its store and no more; or all
-//! of the namespace, where no window that is known explains what is held.
+//! of the namespace, where something is to be released, or no window that is known explains what
+//! is held.
 
 use chrono::{DateTime, Utc};
 use futures::future::try_join_all;
@@ -16,6 +17,7 @@ use kube::core::{DeserializeGuard, ObjectMeta};
 use super::Context;
 use super::apply::{Error, within_patience};
 use super::observe::{Manifest, Observed};
+use super::target::Snapshot;
 use super::targets;
 use crate::api::names;
 use crate::api::window::MaintenanceWindow;
@@ -50,7 +52,11 @@ pub(super) async fn windows_have_changed(
     if flips.is_empty() && explained {
         return false;
     }
-    let read = if explained && observed.manifests.len() <= FEW {
+    // A window that is not known yet may cover what would be released.
+    let releases = flips
+        .iter()
+        .any(|target| Snapshot::cached(observed, target).is_held());
+    let read = if explained && !releases && observed.manifests.len() <= FEW {
         each(context, observed).await
     } else {
         all(context, observed).await

@@ -1,4 +1,4 @@
-//! Who undoes a hold again and again. Does not touch the cluster.
+//! Step 2, continued: who undoes a hold again and again. Does not touch the cluster.
 //!
 //! A hold that somebody undid is put back at once: most often it was one upgrade, and windows are
 //! made for upgrades. A tool that heals itself undoes it each time, and neither would ever give

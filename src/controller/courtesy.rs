@@ -1,4 +1,5 @@
-//! The way to the API server, and how it is asked to wait. Touches the cluster and the clock.
+//! Step 3, continued: the way to the API server, and how it asks to wait. Touches the cluster and
+//! the clock.
 //!
 //! An API server that is busy answers 429, or 503, with a Retry-After (RFC 9110 section 10.2.3;
 //! `dropped_requests_tracker.go` of `k8s.io/apiserver/pkg/util/flowcontrol` says up to 8 s). Until
@@ -70,14 +71,16 @@ where
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let left = self.until().saturating_duration_since(Instant::now());
-        if request.method() != Method::GET && !left.is_zero() {
+        let writes = request.method() != Method::GET;
+        if writes && !left.is_zero() {
             return Box::pin(ready(Err(Busy(left).into())));
         }
         let until = Arc::clone(&self.until);
         let answer = self.inner.call(request);
         Box::pin(async move {
             let answer = answer.await.map_err(Into::into)?;
-            if let Some(pause) = asked_for(&answer) {
+            // A list that is refused says nothing about writes.
+            if let Some(pause) = asked_for(&answer).filter(|_| writes) {
                 let mut until = until.lock().unwrap_or_else(PoisonError::into_inner);
                 *until = Some(Instant::now() + pause.min(LONGEST));
             }

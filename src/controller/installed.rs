@@ -1,5 +1,5 @@
-//! Which custom resources there are: their definitions may be absent, come and go. Touches the
-//! cluster: a watch of each definition.
+//! Step 0, continued: which custom resources there are, for their definitions may be absent, come
+//! and go. Touches the cluster: a watch of each definition.
 //!
 //! That there are no windows means that everything is released, and that there are no routes means
 //! that their bridges go: neither may ever be concluded from an answer that did not come or was

@@ -18,7 +18,8 @@ use super::setback::Flip;
 use super::target::Applied;
 use super::{Context, RETRY};
 use crate::api::target::TargetKind;
-use crate::plan::{Edit, Reason, origin};
+use crate::plan::holdable::Surroundings;
+use crate::plan::{Edit, Holdable, Reason, origin};
 use crate::schedule::TargetRef;
 
 /// How many origins of one namespace are written at once.
@@ -75,7 +76,9 @@ fn needed<'o>(
     let of_service = |(target, applied): (&'o TargetRef, &'o Applied)| {
         let window = applied.may_wait.as_deref()?;
         let service = observed.services.get(&target.name)?;
-        (target.kind == TargetKind::Service && applied.is_held()).then_some((window, &**service))
+        // Though nobody may answer for it at the moment.
+        let is_held = || applied.is_held() || service.is_held(&Surroundings::default());
+        (target.kind == TargetKind::Service && is_held()).then_some((window, &**service))
     };
     applied.iter().filter_map(of_service).collect()
 }

@@ -1,5 +1,5 @@
-//! Whether the policy stands that keeps a hold through whatever applies a manifest
-//! (`deploy/policy/`). Touches the cluster: one read, at most every half minute, and only where
+//! Step 2, continued: whether the policy stands that keeps a hold through whatever applies a
+//! manifest (`deploy/policy/`). Touches the cluster: one read, at most every half minute, and only where
 //! somebody asks.
 
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! Which backend pods answer on which port.
+//! Step 0, continued: which backend pods answer on which port.
 //!
 //! Touches the network: one small request per pod and notice. A pod stands in a slice of ours
 //! only once it has answered there as the window that the slice is for, so that a target is never

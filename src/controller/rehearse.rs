@@ -15,6 +15,7 @@ use k8s_openapi::api::networking::v1::Ingress;
 use super::apply::{Error, apply_all};
 use super::observe::Observed;
 use super::prepare::Prepared;
+use super::setback::Flip;
 use super::target::Applied;
 use super::{Context, RETRY};
 use crate::api::target::TargetKind;
@@ -52,7 +53,7 @@ pub(super) async fn rehearse(
             prepared.unrehearsed.insert(target, reason);
         }
     }
-    context.unrehearsed.keep(namespace, |target| {
+    context.unrehearsed.keep(namespace, |target, _| {
         needed.contains(&rehearsal::name(&target.name))
     });
     for (name, standing) in &observed.rehearsals {
@@ -79,9 +80,9 @@ pub(super) fn is_ready(
     let leads_there = object.backends().iter().all(|name| name == bridge);
     // Whether or not it is to be tried again now.
     let could_not_be_made = || {
-        let ever = DateTime::<Utc>::MIN_UTC;
-        let setback = context.unrehearsed.of(&observed.namespace, target, ever);
-        setback.is_some()
+        let setbacks = &context.unrehearsed;
+        let last = setbacks.last(&observed.namespace, target, Flip::Hold);
+        last.is_some()
     };
     if leads_there || controller_needs_one(observed, object).is_err() || could_not_be_made() {
         return true;
@@ -170,7 +171,7 @@ async fn stand(
     prepared: &mut Prepared,
 ) -> Result<(), Reason> {
     let namespace = &observed.namespace;
-    if let Some(setback) = context.unrehearsed.of(namespace, target, now) {
+    if let Some(setback) = context.unrehearsed.of(namespace, target, Flip::Hold, now) {
         prepared.wake_at(setback.until);
         return Err(setback.reason);
     }
@@ -188,7 +189,7 @@ async fn stand(
             let failed = Utc::now();
             context
                 .unrehearsed
-                .refused(namespace, target, reason.clone(), failed);
+                .refused(namespace, target, Flip::Hold, reason.clone(), failed);
             // The target is held without it.
             prepared.wake_at(failed + RETRY);
             Err(reason)
@@ -244,7 +245,7 @@ async fn take_away(
     let target = rehearsal::target(&standing.metadata);
     let need = match target.filter(|target| observed.ingresses.contains_key(*target)) {
         Some(_) => Need::Linger {
-            until: now + context.linger,
+            until: now + context.linger.longest,
         },
         None => Need::Go,
     };

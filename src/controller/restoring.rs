@@ -1,5 +1,5 @@
-//! Which held targets that no window covers are not given back yet, and why. Does not touch the
-//! cluster.
+//! Step 2, continued: which held targets that no window covers are not given back yet, and why.
+//! Does not touch the cluster.
 //!
 //! A target stays in the hands of the window that leads it, while that window is in its overrun and
 //! something that the release waits for is not ready. What leads a target is read from the target
@@ -174,7 +174,11 @@ impl<'o> Restores<'o> {
     fn seen(&self, service: &Service, way: &Way, is_target: bool) -> Seen {
         if !self.is_held(service) {
             let others = self.slices_of(&way.service).filter(|s| !slices::is_ours(s));
-            return seen(way, others);
+            // Where it is not held the platform's slices are there, or nothing leads that way.
+            return match seen(way, others) {
+                Seen::Unknown => Seen::Empty,
+                seen => seen,
+            };
         }
         let origin = origin::name(service);
         let is_needed = is_target || self.observed.services.contains_key(&origin);

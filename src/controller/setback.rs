@@ -1,4 +1,5 @@
-//! Pauses before what the API server refused is tried again. Does not touch the cluster.
+//! Step 2, continued: pauses before what the API server refused is tried again. Does not touch the
+//! cluster.
 //!
 //! A refusal (a right that is missing, a policy that objects) seldom goes away within a second, and
 //! each try of a hold writes slices and takes them away again. What only could not be done (a

@@ -84,17 +84,19 @@ pub(super) fn status(facts: Facts<'_>) -> MaintenanceWindowStatus {
     }
 }
 
-/// Whether a target that a window reaches was held only a moment ago, so that within another the status will
-/// say what came of it: one write, and not two.
+/// Whether a target that a window reaches was held only a moment ago, so that within another the
+/// status will say what came of it: one write, and not two.
 pub(super) fn is_settling(
     reach: &Reach,
     applied: &BTreeMap<TargetRef, Applied>,
     now: DateTime<Utc>,
 ) -> bool {
-    let soon = |at: DateTime<Utc>| at <= now + platform::MOMENT;
     let mut targets = reach.holds.iter().filter_map(|target| applied.get(target));
     targets.any(|applied| {
-        matches!(applied.result, Ok(Outcome::Holding(_))) && applied.again.is_some_and(soon)
+        // The hold was written after the reconcile began.
+        let moment = applied.written.unwrap_or(now) + platform::MOMENT;
+        let again = applied.again.is_some_and(|again| again <= moment);
+        matches!(applied.result, Ok(Outcome::Holding(_))) && again
     })
 }
 

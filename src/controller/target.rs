@@ -1,4 +1,4 @@
-//! One target: its plan, made and applied until it holds. Touches the cluster.
+//! Step 2, continued: one target, its plan made and applied until it holds. Touches the cluster.
 
 use std::sync::Arc;
 

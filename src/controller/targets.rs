@@ -1,5 +1,5 @@
-//! Step 2: what each target should do, and doing it. Touches the cluster through
-//! [`converge`] only.
+//! Step 2: what each target should do, and doing it. Touches the cluster: writes through
+//! [`converge`], but for slices of ours whose Service is gone, which it deletes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -119,13 +119,23 @@ fn origin(namespace: &str, name: String, services: &[&Service]) -> Service {
             cluster_ip: Some("None".to_owned()),
             selector: Some(selector(&spec)),
             ports: spec.ports.map(|ports| ports.iter().map(port).collect()),
+            ip_family_policy: policy(spec.ip_families.as_deref()),
             ip_families: spec.ip_families,
-            ip_family_policy: spec.ip_family_policy,
             publish_not_ready_addresses: spec.publish_not_ready_addresses,
             ..ServiceSpec::default()
         }),
         status: None,
     }
+}
+
+/// These families and no others: with `PreferDualStack` the API server would add the second one to a
+/// Service that is new, though the held one has stayed without.
+fn policy(families: Option<&[String]>) -> Option<String> {
+    let policy = match families? {
+        [_, _, ..] => "RequireDualStack",
+        _ => "SingleStack",
+    };
+    Some(policy.to_owned())
 }
 
 fn port(port: &ServicePort) -> ServicePort {

@@ -1,9 +1,9 @@
 //! Field ownership, borrowed for one write and given back by the next.
 //!
 //! PURE. Our patch of a leaf takes its ownership over (`spec.selector` and `spec.rules` are
-//! atomic, in a Service, an Ingress and an HTTPRoute),
-//! and whoever applied it before, server-side, would then meet a conflict: `helm upgrade` would fail
-//! in the window, although windows are made for upgrades, and after it. So each such patch is
+//! atomic, in a Service, an Ingress and an HTTPRoute), and whoever applied it before, server-side,
+//! would then meet a conflict: `helm upgrade` would fail in the window, although windows are made
+//! for upgrades, and after it. So each such patch is
 //! followed by one that changes `metadata.managedFields`, and, after a release, takes our marks
 //! away. (In one patch with the leaf it has no effect: the API server records the change of the
 //! leaf after it.)

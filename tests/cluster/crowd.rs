@@ -12,14 +12,14 @@ use entracte_testbed::target::Kind;
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
-use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
+use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PropagationPolicy};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::Result;
 use crate::bench::Bench;
-use crate::objects::{api, everywhere};
+use crate::objects::{api, eventually, everywhere};
 use crate::scene::{APP, create, named};
 
 /// How long all of them may take to get anywhere, the linger included; a busy machine is slow.
@@ -72,6 +72,41 @@ impl<'b> Crowd<'b> {
     pub(crate) async fn windows(&self, name: &str, schedule: &Value) -> Result {
         self.each(async |member| member.window(self.bench, name, schedule).await)
             .await
+    }
+
+    /// Every target leads to `app` from now on, as who applies manifests by force sends it; that
+    /// is what has to be there after a window.
+    pub(crate) async fn upgrade(&mut self, app: &str) -> Result {
+        let (bench, label) = (self.bench, self.label.clone());
+        for member in &mut self.members {
+            let objects = api(bench, member.kind, &member.namespace);
+            let apply = PatchParams::apply(MANAGER).force();
+            let manifest = manifest(member.kind, &label, app);
+            objects.patch(APP, &apply, &Patch::Apply(manifest)).await?;
+            member.lead_to(app);
+        }
+        Ok(())
+    }
+
+    /// Deletes every target, and makes another of its name at once; that one is what has to be
+    /// there after a window.
+    pub(crate) async fn make_anew(&mut self, propagation: PropagationPolicy) -> Result {
+        let (bench, label) = (self.bench, self.label.clone());
+        let delete = DeleteParams {
+            propagation_policy: Some(propagation),
+            ..DeleteParams::default()
+        };
+        for member in &mut self.members {
+            let objects = api(bench, member.kind, &member.namespace);
+            objects.delete(APP, &delete).await?;
+            // The garbage collector takes a finalizer away first.
+            eventually("it is gone", async || {
+                Ok(objects.get_opt(APP).await?.is_none().then_some(()))
+            })
+            .await?;
+            member.original = member.apply(bench, &label).await?;
+        }
+        Ok(())
     }
 
     /// Does something to every member, several at a time.
@@ -151,16 +186,34 @@ where
 
 impl Member {
     async fn set(bench: &Bench, prefix: &str, label: &str, kind: Kind) -> Result<Self> {
-        let namespace = bench.cluster.namespace(prefix).await?;
-        let objects = api(bench, kind, &namespace);
-        let apply = PatchParams::apply(MANAGER);
-        let manifest = manifest(kind, label, APP);
-        let object = objects.patch(APP, &apply, &Patch::Apply(manifest)).await?;
-        Ok(Self {
+        let mut member = Self {
             kind,
-            namespace,
-            original: what_is_the_users(&object),
-        })
+            namespace: bench.cluster.namespace(prefix).await?,
+            original: Value::Null,
+        };
+        member.original = member.apply(bench, label).await?;
+        Ok(member)
+    }
+
+    /// Makes the target, and returns what has to be there after a window.
+    async fn apply(&self, bench: &Bench, label: &str) -> Result<Value> {
+        let objects = api(bench, self.kind, &self.namespace);
+        let apply = PatchParams::apply(MANAGER);
+        let manifest = manifest(self.kind, label, APP);
+        let object = objects.patch(APP, &apply, &Patch::Apply(manifest)).await?;
+        Ok(what_is_the_users(&object))
+    }
+
+    fn lead_to(&mut self, app: &str) {
+        let spec = &mut self.original["spec"];
+        match self.kind {
+            Kind::Service => spec["selector"]["app"] = json!(app),
+            Kind::Ingress => {
+                let backend = &mut spec["rules"][0]["http"]["paths"][0]["backend"];
+                backend["service"]["name"] = json!(app);
+            }
+            Kind::HttpRoute => spec["rules"][0]["backendRefs"][0]["name"] = json!(app),
+        }
     }
 
     pub(crate) async fn window(&self, bench: &Bench, name: &str, schedule: &Value) -> Result {

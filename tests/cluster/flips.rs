@@ -2,7 +2,6 @@
 
 use chrono::TimeDelta;
 use entracte::api::status::Phase;
-use entracte_testbed::app::Routes;
 use entracte_testbed::target::Kind;
 
 use crate::Result;

@@ -10,6 +10,8 @@
 //! | `edits.rs`, `routes.rs` | what a user writes while a target is held is kept |
 //! | `interruptions.rs` | a controller that dies, a backend pod that is replaced |
 //! | `crashes.rs` | a controller may die at any write of its work |
+//! | `faults.rs` | an API server that answers wrongly, late, from the past or not at all |
+//! | `denials.rs` | rights, room in a quota, a target or a namespace that are taken away |
 //! | `absent.rs` | the Gateway API and our own definition may go and come back |
 //! | `release_all.rs` | `entracte release --all` needs no operator |
 //! | `schedules.rs` | cron, late starts, missed windows, exceptions, ends that move |
@@ -24,6 +26,9 @@
 //! | `refusals.rs`, `bad_input.rs` | what the API server and the controller do not take |
 //! | `silence.rs` | a steady state makes no requests, and no right is missing or left over |
 //!
+//! The others are what these share: `bench.rs` and `scene.rs` (a cluster, an app), `objects.rs`,
+//! `crowd.rs` (many targets at once), `tools.rs` and `twins.rs` (what tools write).
+//!
 //! One after the other: they measure milliseconds, and some of them kill the controller.
 
 mod absent;
@@ -31,9 +36,11 @@ mod bad_input;
 mod bench;
 mod crashes;
 mod crowd;
+mod denials;
 mod early_end;
 mod edits;
 mod effect;
+mod faults;
 mod flips;
 mod flux;
 mod gitops;
@@ -101,6 +108,7 @@ macro_rules! tests {
 }
 
 /// Without a cluster they can only be listed.
+#[expect(clippy::too_many_lines, reason = "a table, with a line for each test")]
 fn trials(shared: Option<&Shared>) -> Vec<Trial> {
     tests! { shared:
         flips:
@@ -157,6 +165,21 @@ fn trials(shared: Option<&Shared>) -> Vec<Trial> {
             a_controller_may_die_at_any_write_of_a_release,
             a_controller_may_die_at_any_write_when_another_window_takes_the_lead,
             a_controller_may_die_at_any_write_after_the_window_was_deleted;
+        faults:
+            a_conflict_at_any_write_is_planned_anew,
+            an_error_at_any_write_is_tried_again,
+            an_api_server_that_is_busy_at_any_write_is_asked_again_later,
+            silence_at_any_write_is_waited_out,
+            what_a_user_writes_survives_a_view_that_is_stale,
+            a_restart_that_lists_an_older_state_writes_nothing_wrong,
+            a_window_that_moved_unseen_moves_no_target,
+            an_outage_over_a_flip_delays_it_and_no_more,
+            a_busy_api_server_is_left_alone_for_as_long_as_it_asks;
+        denials:
+            a_right_taken_away_in_the_window_is_named_and_waited_for,
+            a_quota_that_leaves_no_room_is_named_and_nothing_is_half_done,
+            a_namespace_goes_with_what_is_held_in_it,
+            a_target_that_is_made_anew_in_the_window_is_held_anew;
         ownership:
             managed_fields_are_after_a_window_what_they_were_before,
             an_upgrade_meets_no_conflict_in_the_window_nor_after_it;

@@ -107,10 +107,11 @@ impl<'b> Overrun<'b> {
     }
 }
 
-/// Traefik looks every two seconds.
+/// Traefik looks every two seconds, and kube-proxy once in a second (`minSyncPeriod`): it looks when our
+/// slices say that they are about to go, and again a second later, when the app's are there.
 fn within(kind: Kind) -> TimeDelta {
     match kind {
-        Kind::Service => TimeDelta::seconds(1),
+        Kind::Service => TimeDelta::seconds(2),
         Kind::Ingress | Kind::HttpRoute => TimeDelta::seconds(3),
     }
 }
