@@ -111,7 +111,8 @@ impl Plan {
 
     /// Whether the plan writes one kind because of what was read of another. Each kind is watched by
     /// itself, and a guard on one says nothing of the other: our slices must not go behind a Service
-    /// that is held after all, nor lose a port that the platform's only seem to serve, nor a Service
+    /// that is held after all, nor lose a port that the platform's only seem to serve, nor get the owner of a Service that
+    /// was made anew since, nor a Service
     /// be held whose slices have gone, nor be released whose slices would not say so, nor the
     /// platform's be emptied behind one that was given back. Both are read from the API server before
     /// such a plan is made for good.
@@ -121,11 +122,10 @@ impl Plan {
             Edit::Patch { kind, .. } => !kind.is_route(),
             _ => false,
         };
-        let narrows = |edit: &Edit| matches!(edit, Edit::ReplaceSlice(_));
-        let is_going = matches!(self.outcome, Outcome::Releasing { .. })
-            && !self.edits.iter().any(patches_a_service);
+        let rewrites = |edit: &Edit| matches!(edit, Edit::ReplaceSlice(_));
+        let patches = self.edits.iter().any(patches_a_service);
         self.edits.iter().any(rests)
-            || is_going && self.edits.iter().any(narrows)
+            || !patches && self.edits.iter().any(rewrites)
             || matches!(&self.edits[..], [edit] if patches_a_service(edit))
     }
 
