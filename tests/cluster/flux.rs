@@ -138,6 +138,10 @@ impl<'b> Flux<'b> {
         if let Some(managed) = managed {
             managed.retain(|entry| entry.subresource.is_none());
         }
+        if self.kind != Kind::Service {
+            // The proxy's controller writes it when it comes to it.
+            object.data["status"].take();
+        }
         Ok(json!(object))
     }
 
