@@ -2,6 +2,7 @@
 //! objects. A person who cleans up by hand looks for these.
 
 use chrono::{DateTime, Utc};
+use kube::core::ObjectMeta;
 
 use super::time;
 
@@ -54,6 +55,19 @@ pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
 
 /// The value of [`MANAGED_BY_LABEL`] on objects of ours.
 pub const MANAGED_BY: &str = "entracte";
+
+/// Whether an object is ours, whatever it is for.
+pub fn is_ours(metadata: &ObjectMeta) -> bool {
+    let labels = metadata.labels.as_ref();
+    let managed_by = labels.and_then(|labels| labels.get(MANAGED_BY_LABEL));
+    managed_by.is_some_and(|by| by == MANAGED_BY)
+}
+
+/// Whether an object is one of ours that `label` says something of.
+pub fn is_ours_with(metadata: &ObjectMeta, label: &str) -> bool {
+    let labels = metadata.labels.as_ref();
+    is_ours(metadata) && labels.is_some_and(|labels| labels.contains_key(label))
+}
 
 /// Who writes an EndpointSlice: `endpointslice.kubernetes.io/managed-by` (KEP-752). The
 /// platform's controller leaves slices of other managers alone.
@@ -114,7 +128,7 @@ fn fnv(text: &str) -> u64 {
 
 /// The instant (RFC 3339) in the annotation `key` of an object; `None` where there is none, or
 /// nobody can read it.
-pub fn instant(metadata: &kube::core::ObjectMeta, key: &str) -> Option<DateTime<Utc>> {
+pub fn instant(metadata: &ObjectMeta, key: &str) -> Option<DateTime<Utc>> {
     time::from_text(metadata.annotations.as_ref()?.get(key)?)
 }
 

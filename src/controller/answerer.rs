@@ -6,7 +6,6 @@ use chrono::{DateTime, Utc};
 
 use super::Context;
 use super::observe::Observed;
-use super::targets::Covered;
 use crate::plan::backend::Endpoint;
 use crate::plan::{Answering, bridge};
 use crate::schedule::Window;
@@ -56,11 +55,11 @@ impl Answerer {
 pub(super) fn answerers<'w>(
     context: &Context,
     observed: &Observed,
-    covered: &Covered<'_, 'w>,
+    leading: impl IntoIterator<Item = &'w Window>,
     now: DateTime<Utc>,
 ) -> HashMap<&'w str, Answerer> {
     let mut answerers = HashMap::new();
-    for leading in covered.values().map(|coverage| coverage.leading) {
+    for leading in leading {
         answerers
             .entry(leading.uid.as_str())
             .or_insert_with(|| Answerer::of(leading, context, observed, now));

@@ -19,6 +19,7 @@ use super::apply::{Error, within_patience};
 use super::observe::{Manifest, Observed};
 use super::target::Snapshot;
 use super::targets;
+use super::wanted::Wanted;
 use crate::api::names;
 use crate::api::window::MaintenanceWindow;
 
@@ -35,12 +36,13 @@ const FEW: usize = 4;
 pub(super) async fn windows_have_changed(
     context: &Context,
     observed: &Observed,
+    wanted: &Wanted<'_>,
     now: DateTime<Utc>,
 ) -> bool {
     if context.caches.windows_installed.borrow().is_unreadable() {
         return false;
     }
-    let flips = targets::flips(context, observed, now);
+    let flips = targets::flips(context, observed, wanted, now);
     let explained = flips
         .iter()
         .all(|target| targets::is_reached(observed, target))

@@ -104,12 +104,8 @@ impl Contentions {
         target: &TargetRef,
         now: DateTime<Utc>,
     ) -> Option<Contended> {
-        let contentions = self.lock();
-        let contention = contentions.get(&key(namespace, target))?;
-        let (pause, until) = contention.pause?;
-        (contention.held.is_none() && now < until).then(|| Contended {
-            reason: contention.reason(target.kind, pause),
-            until,
+        self.contended(namespace, target, now, |contention, until| {
+            contention.held.is_none().then_some(until)
         })
     }
 
@@ -121,10 +117,24 @@ impl Contentions {
         target: &TargetRef,
         now: DateTime<Utc>,
     ) -> Option<Contended> {
+        self.contended(namespace, target, now, |contention, _| {
+            Some(contention.held? + PEACE)
+        })
+    }
+
+    /// What there is to say of a target that had to pause, as long as `until` (of the contention, and of
+    /// the end of its last pause) is to come.
+    fn contended(
+        &self,
+        namespace: &str,
+        target: &TargetRef,
+        now: DateTime<Utc>,
+        until: impl Fn(&Contention, DateTime<Utc>) -> Option<DateTime<Utc>>,
+    ) -> Option<Contended> {
         let contentions = self.lock();
         let contention = contentions.get(&key(namespace, target))?;
-        let (pause, _) = contention.pause?;
-        let until = contention.held? + PEACE;
+        let (pause, over) = contention.pause?;
+        let until = until(contention, over)?;
         (now < until).then(|| Contended {
             reason: contention.reason(target.kind, pause),
             until,

@@ -9,7 +9,7 @@
 //! |---|---|---|
 //! | 0 follow | `watch.rs`, `backoff.rs`, `installed.rs`, `cache.rs`, `probe.rs` | yes, reads |
 //! | 1 observe | `observe.rs`, `reaching.rs`; `confirm.rs`, where something flips | no; yes, reads |
-//! | 2 hold and release | `targets.rs`, `answerer.rs`, `restoring.rs`, `target.rs`, `setback.rs`, `contention.rs`, `policy.rs` | yes, by `apply.rs` |
+//! | 2 hold and release | `wanted.rs`, `targets.rs`, `answerer.rs`, `restoring.rs`, `target.rs`, `setback.rs`, `contention.rs`, `policy.rs` | yes, by `apply.rs` |
 //! | 3 apply | `apply.rs`, `courtesy.rs` | yes |
 //! | 4 prepare | `prepare.rs` | yes, nothing of the user's |
 //! | 5 rehearse | `rehearse.rs` | yes, nothing of the user's |
@@ -55,6 +55,7 @@ mod setback;
 mod status;
 pub(crate) mod target;
 mod targets;
+mod wanted;
 mod warn;
 mod watch;
 
@@ -88,6 +89,7 @@ use self::prepare::Prepared;
 use self::probe::Probes;
 use self::setback::Setbacks;
 use self::target::Applied;
+use self::wanted::Wanted;
 use crate::api::MaintenanceWindow;
 use crate::api::httproute::HttpRoute;
 use crate::coverage;
@@ -309,22 +311,35 @@ async fn reconcile(
         return Ok(Action::await_change());
     }
     let now = Utc::now();
-    let mut observed = observe::observe(&context.caches, &namespace.name_any());
-    if confirm::windows_have_changed(&context, &observed, now).await {
-        observed = observe::observe(&context.caches, &namespace.name_any());
+    let observed = observe::observe(&context.caches, &namespace.name_any());
+    let wanted = Wanted::of(&context, &observed, now);
+    if !confirm::windows_have_changed(&context, &observed, &wanted, now).await {
+        return Ok(act(&context, &observed, &wanted, now).await);
     }
-    let applied = targets::hold_and_release(&context, &observed, now).await;
-    let mut prepared = prepare::prepare(&context, &observed, &applied, now).await;
-    rehearse::rehearse(&context, &observed, &applied, now, &mut prepared).await;
-    origins::keep(&context, &observed, &applied, now, &mut prepared).await;
+    let observed = observe::observe(&context.caches, &namespace.name_any());
+    let wanted = Wanted::of(&context, &observed, now);
+    Ok(act(&context, &observed, &wanted, now).await)
+}
+
+/// Takes a namespace to where it should be, and says so. Returns when to look again.
+async fn act(
+    context: &Context,
+    observed: &Observed,
+    wanted: &Wanted<'_>,
+    now: DateTime<Utc>,
+) -> Action {
+    let applied = targets::hold_and_release(context, observed, wanted, now).await;
+    let mut prepared = prepare::prepare(context, observed, &applied, now).await;
+    rehearse::rehearse(context, observed, &applied, now, &mut prepared).await;
+    origins::keep(context, observed, &applied, now, &mut prepared).await;
     // What was planned for an instant is what may be said of that instant.
-    let reported = report::report(&context, &observed, &applied, &prepared, now).await;
-    let next = next_look(&observed, &applied, &prepared, now);
-    Ok(if reported {
+    let reported = report::report(context, observed, &applied, &prepared, now).await;
+    let next = next_look(observed, &applied, &prepared, now);
+    if reported {
         next
     } else {
         Action::requeue(RETRY)
-    })
+    }
 }
 
 /// When to look again, though nothing may have changed.

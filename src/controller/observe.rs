@@ -239,7 +239,8 @@ impl Observed {
             .collect()
     }
 
-    fn slices_of(&self, service: &str) -> impl Iterator<Item = &EndpointSlice> {
+    /// Whoever's slices bear the name of `service`.
+    pub(super) fn slices_of(&self, service: &str) -> impl Iterator<Item = &EndpointSlice> {
         let slices = self.by_service.get(service).into_iter().flatten();
         slices.map(AsRef::as_ref)
     }

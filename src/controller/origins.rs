@@ -60,7 +60,7 @@ pub(super) async fn keep(
         prepared.wake_at(now + RETRY);
     }
     for (window, service) in needed {
-        let origin = reference(origin::name(service));
+        let origin = TargetRef::service(&origin::name(service));
         if let Some(reason) = setbacks.last(&observed.namespace, &origin, Flip::Hold) {
             let trouble = prepared.trouble.entry(window.to_owned());
             trouble.or_insert_with(|| without_origin(&reason));
@@ -86,7 +86,7 @@ fn needed<'o>(
 /// Whether the edit was made, or is known to be refused.
 async fn written(context: &Context, namespace: &str, edit: Edit, now: DateTime<Utc>) -> bool {
     let created = match &edit {
-        Edit::CreateOrigin(origin) => Some(reference(origin.name_any())),
+        Edit::CreateOrigin(origin) => Some(TargetRef::service(&origin.name_any())),
         _ => None,
     };
     let setbacks = &context.origins;
@@ -111,13 +111,6 @@ async fn written(context: &Context, namespace: &str, edit: Edit, now: DateTime<U
         }
     }
     true
-}
-
-pub(super) fn reference(name: String) -> TargetRef {
-    TargetRef {
-        kind: TargetKind::Service,
-        name,
-    }
 }
 
 fn without_origin(reason: &Reason) -> Reason {

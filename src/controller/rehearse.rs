@@ -209,7 +209,10 @@ async fn make(
     let bridges = bridges_to(observed, target, now);
     let originals = rehearsal::originals(object, &observed.bridges);
     let backends = rehearsal::backends(bridges.iter().map(String::as_str), originals.clone());
-    let host = random_host().map_err(|error| {
+    let standing = observed.rehearsals.get(&name);
+    let chosen = standing.and_then(|standing| rehearsal::host_of(standing));
+    let host = chosen.map_or_else(random_host, |host| Ok(host.to_owned()));
+    let host = host.map_err(|error| {
         Reason::new(UNREHEARSED, format!("there are no random numbers: {error}"))
     })?;
     let need = Need::Stand {
@@ -218,7 +221,6 @@ async fn make(
         host: &host,
     };
     apply(context, observed, &name, need, now).await?;
-    let standing = observed.rehearsals.get(&name);
     let ready = |bridge: &String| rehearsal::ready_at(standing?, bridge, &originals);
     Ok(bridges.iter().filter_map(ready).max())
 }

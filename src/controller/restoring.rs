@@ -5,7 +5,7 @@
 //! something that the release waits for is not ready. What leads a target is read from the target
 //! itself, so nothing is remembered.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -13,7 +13,6 @@ use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 
 use super::observe::Observed;
-use super::origins;
 use super::setback::{Flip, Setbacks};
 use super::target::Applied;
 use crate::coverage::{Overrun, Stage, overrun, stage};
@@ -43,8 +42,6 @@ pub(super) struct Restores<'o> {
     observed: &'o Observed,
     /// The origins that the API server refused.
     refused: &'o Setbacks,
-    /// The slices of each Service, ours and others.
-    slices: HashMap<&'o str, Vec<&'o EndpointSlice>>,
     /// The bridges, for routes.
     around: Surroundings,
     now: DateTime<Utc>,
@@ -52,16 +49,9 @@ pub(super) struct Restores<'o> {
 
 impl<'o> Restores<'o> {
     pub(super) fn of(observed: &'o Observed, refused: &'o Setbacks, now: DateTime<Utc>) -> Self {
-        let mut by_service: HashMap<&str, Vec<&EndpointSlice>> = HashMap::new();
-        for slice in &observed.slices {
-            if let Some(service) = slices::service_name(slice) {
-                by_service.entry(service).or_default().push(slice);
-            }
-        }
         Self {
             observed,
             refused,
-            slices: by_service,
             around: Surroundings {
                 bridges: Arc::clone(&observed.bridges),
                 ..Surroundings::default()
@@ -173,7 +163,10 @@ impl<'o> Restores<'o> {
     /// is behind a route and another window holds it, which needs no origin.
     fn seen(&self, service: &Service, way: &Way, is_target: bool) -> Seen {
         if !self.is_held(service) {
-            let others = self.slices_of(&way.service).filter(|s| !slices::is_ours(s));
+            let others = self
+                .observed
+                .slices_of(&way.service)
+                .filter(|s| !slices::is_ours(s));
             // Where it is not held the platform's slices are there, or nothing leads that way.
             return match seen(way, others) {
                 Seen::Unknown => Seen::Empty,
@@ -182,8 +175,8 @@ impl<'o> Restores<'o> {
         }
         let origin = origin::name(service);
         let is_needed = is_target || self.observed.services.contains_key(&origin);
-        match seen(way, self.slices_of(&origin)) {
-            Seen::Unknown if !is_needed || self.is_refused(origin) => Seen::Ready,
+        match seen(way, self.observed.slices_of(&origin)) {
+            Seen::Unknown if !is_needed || self.is_refused(&origin) => Seen::Ready,
             seen => seen,
         }
     }
@@ -197,8 +190,8 @@ impl<'o> Restores<'o> {
         route.behind(&self.around).services
     }
 
-    fn is_refused(&self, origin: String) -> bool {
-        let origin = origins::reference(origin);
+    fn is_refused(&self, origin: &str) -> bool {
+        let origin = TargetRef::service(origin);
         let refused = self
             .refused
             .last(&self.observed.namespace, &origin, Flip::Hold);
@@ -209,13 +202,10 @@ impl<'o> Restores<'o> {
         self.observed.services.get(name).map(AsRef::as_ref)
     }
 
-    fn ours(&self, service: &str) -> impl Iterator<Item = &'o EndpointSlice> + use<'o, '_> {
-        self.slices_of(service)
+    fn ours<'a>(&'a self, service: &'a str) -> impl Iterator<Item = &'a EndpointSlice> {
+        self.observed
+            .slices_of(service)
             .filter(|slice| slices::is_ours(slice))
-    }
-
-    fn slices_of(&self, service: &str) -> impl Iterator<Item = &'o EndpointSlice> + use<'o, '_> {
-        self.slices.get(service).into_iter().flatten().copied()
     }
 }
 

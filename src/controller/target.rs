@@ -169,6 +169,21 @@ pub(crate) struct Applied {
 }
 
 impl Applied {
+    /// A result of which there is nothing else to say.
+    pub(super) fn new(target: TargetRef, result: Result<Outcome, Error>, is_covered: bool) -> Self {
+        Self {
+            target,
+            result,
+            written: None,
+            again: None,
+            unfit: None,
+            is_covered,
+            contended: None,
+            may_wait: None,
+            restoring: None,
+        }
+    }
+
     /// Whether the target answers from the backend, or is about to.
     pub(super) fn is_held(&self) -> bool {
         matches!(self.result, Ok(Outcome::Held | Outcome::Holding(_)))
@@ -207,15 +222,10 @@ pub(crate) async fn converge(
         let failed = match result {
             Ok(()) => {
                 return Applied {
-                    target,
                     written: (!plan.edits.is_empty()).then(Utc::now),
-                    result: Ok(plan.outcome),
                     again: plan.again,
                     unfit: plan.unfit,
-                    is_covered,
-                    contended: None,
-                    may_wait: None,
-                    restoring: None,
+                    ..Applied::new(target, Ok(plan.outcome), is_covered)
                 };
             }
             Err(error) if tries < error.tries() => error,
@@ -223,14 +233,14 @@ pub(crate) async fn converge(
                 if error.is_refusal() && is_covered && !snapshot.is_held() {
                     withdraw(client, namespace, &target).await;
                 }
-                return not_applied(target, error, is_covered);
+                return Applied::new(target, Err(error), is_covered);
             }
         };
         tracing::debug!(namespace, kind = %target.kind, name = target.name, %failed, "planning anew");
         tries += 1;
         snapshot = match Snapshot::live(client, namespace, &target).await {
             Ok(snapshot) => snapshot,
-            Err(error) => return not_applied(target, error, is_covered),
+            Err(error) => return Applied::new(target, Err(error), is_covered),
         };
         plan = snapshot.plan(desired, linger, Utc::now());
     }
@@ -263,18 +273,4 @@ pub(crate) async fn delete_our_slices(
         .map(|slice| Edit::DeleteSlice(Precondition::of(&slice.metadata)))
         .collect();
     apply_all(client, namespace, &edits).await
-}
-
-fn not_applied(target: TargetRef, error: Error, is_covered: bool) -> Applied {
-    Applied {
-        target,
-        result: Err(error),
-        written: None,
-        again: None,
-        unfit: None,
-        is_covered,
-        contended: None,
-        may_wait: None,
-        restoring: None,
-    }
 }

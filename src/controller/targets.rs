@@ -1,7 +1,7 @@
 //! Step 2: what each target should do, and doing it. Touches the cluster: writes through
 //! [`converge`], but for slices of ours whose Service is gone, which it deletes.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
@@ -10,21 +10,15 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::Api;
 
 use super::Context;
-use super::answerer::{Answerer, answerers};
 use super::apply::{Error, apply_all, within_patience};
 use super::contention::Contended;
 use super::observe::Observed;
-use super::rehearse;
-use super::restoring::{Restores, Restoring};
 use super::setback::Flip;
 use super::target::{Applied, Snapshot, converge};
-use crate::coverage::{Coverage, coverages};
+use super::wanted::{Want, Wanted};
 use crate::plan::edit::Precondition;
 use crate::plan::{Answering, Desired, Edit, Outcome, slices};
 use crate::schedule::TargetRef;
-
-/// What covers each target that is covered.
-pub(super) type Covered<'t, 'w> = HashMap<&'t TargetRef, Coverage<'w>>;
 
 /// How many targets of one namespace are written at once.
 const AT_ONCE: usize = 32;
@@ -33,25 +27,19 @@ const AT_ONCE: usize = 32;
 pub(super) async fn hold_and_release(
     context: &Context,
     observed: &Observed,
+    wanted: &Wanted<'_>,
     now: DateTime<Utc>,
 ) -> BTreeMap<TargetRef, Applied> {
-    let restores = Restores::of(observed, &context.origins, now);
-    let mut restoring = HashMap::new();
-    let targets = targets(observed);
-    let covered = covered(observed, &targets, &restores, &mut restoring, now);
-    let is_covered = |target: &TargetRef| covered.contains_key(target);
     context.setbacks.keep(&observed.namespace, |target, flip| {
-        is_covered(target) == (flip == Flip::Hold)
+        wanted.covers(target) == (flip == Flip::Hold)
     });
+    let is_covered = |target: &TargetRef| wanted.covers(target);
     context.contentions.keep(&observed.namespace, is_covered);
-    let answerers = answerers(context, observed, &covered, now);
-    let idle: Vec<BTreeSet<String>> = targets.iter().map(|target| restores.idle(target)).collect();
-    let flips: Vec<_> = targets
-        .iter()
-        .zip(&idle)
-        .map(|(target, idle)| {
-            let desired = desired(covered.get(target), &answerers, idle);
-            let desired = rehearsed(desired, context, observed, target, now);
+    let flips: Vec<_> = wanted
+        .targets
+        .keys()
+        .map(|target| {
+            let desired = wanted.desired(target, context, observed, now);
             let snapshot = Snapshot::cached(observed, target);
             follow(context, observed, target.clone(), snapshot, desired, now)
         })
@@ -60,8 +48,9 @@ pub(super) async fn hold_and_release(
         .buffer_unordered(AT_ONCE)
         .inspect(|applied| tell_of_what_stays(observed, applied))
         .map(|mut applied| {
-            applied.may_wait = covered.get(&applied.target).and_then(may_wait);
-            applied.restoring = restoring.remove(&applied.target);
+            let want = wanted.targets.get(&applied.target);
+            applied.may_wait = want.and_then(Want::may_wait);
+            applied.restoring = want.and_then(|want| want.restoring.clone());
             applied
         })
         .map(|applied| (applied.target.clone(), applied))
@@ -75,23 +64,23 @@ pub(super) async fn hold_and_release(
 ///
 /// One that somebody undid again and again, or whose flip was refused, is none while that pauses;
 /// nor is one that waits for its app.
-pub(super) fn flips(context: &Context, observed: &Observed, now: DateTime<Utc>) -> Vec<TargetRef> {
-    let restores = Restores::of(observed, &context.origins, now);
-    let targets = targets(observed);
-    let covered = covered(observed, &targets, &restores, &mut HashMap::new(), now);
-    let answerers = answerers(context, observed, &covered, now);
-    let idle = BTreeSet::new();
-    let flips = targets.iter().filter(|target| {
+pub(super) fn flips(
+    context: &Context,
+    observed: &Observed,
+    wanted: &Wanted<'_>,
+    now: DateTime<Utc>,
+) -> Vec<TargetRef> {
+    let flips = wanted.targets.iter().filter(|(target, want)| {
         let snapshot = Snapshot::cached(observed, target);
-        let coverage = covered.get(*target);
-        let desired = desired(coverage, &answerers, &idle);
-        let desired = rehearsed(desired, context, observed, target, now);
-        let plan = || snapshot.plan(desired, context.linger, now);
-        coverage.is_some() != snapshot.is_held()
-            && !pauses(context, observed, target, coverage.is_some(), now)
+        let plan = || {
+            let desired = wanted.desired(target, context, observed, now);
+            snapshot.plan(desired, context.linger, now)
+        };
+        want.is_covered() != snapshot.is_held()
+            && !pauses(context, observed, target, want.is_covered(), now)
             && !plan().edits.is_empty()
     });
-    flips.cloned().collect()
+    flips.map(|(target, _)| target.clone()).collect()
 }
 
 /// Whether a flip is not tried now.
@@ -116,73 +105,6 @@ fn pauses(
 pub(super) fn is_reached(observed: &Observed, target: &TargetRef) -> bool {
     let mut reached = observed.reached();
     reached.any(|(_, reach)| reach.holds.contains(target))
-}
-
-fn desired<'a>(
-    coverage: Option<&Coverage<'_>>,
-    answerers: &'a HashMap<&str, Answerer>,
-    idle: &'a BTreeSet<String>,
-) -> Desired<'a> {
-    let answerer = coverage.and_then(|coverage| answerers.get(coverage.leading.uid.as_str()));
-    answerer.map_or(Desired::Released, |a| Desired::Held(a.answering(idle)))
-}
-
-/// A route whose proxy needs a rehearsal is not led to the bridge before that stands.
-fn rehearsed<'a>(
-    desired: Desired<'a>,
-    context: &Context,
-    observed: &Observed,
-    target: &TargetRef,
-    now: DateTime<Utc>,
-) -> Desired<'a> {
-    let Desired::Held(answering) = desired else {
-        return desired;
-    };
-    let is_rehearsed = rehearse::is_ready(context, observed, target, answering.bridge, now);
-    Desired::Held(Answering {
-        bridge_ready: answering.bridge_ready && is_rehearsed,
-        ..answering
-    })
-}
-
-/// What covers each target; where no window does, one that is over may, because the app is not
-/// ready: of such a target `restoring` is told.
-fn covered<'t, 'o: 't>(
-    observed: &'o Observed,
-    targets: &'t BTreeSet<TargetRef>,
-    restores: &Restores<'o>,
-    restoring: &mut HashMap<TargetRef, Restoring>,
-    now: DateTime<Utc>,
-) -> Covered<'t, 'o> {
-    let reached = observed.reached();
-    let mut covered: Covered<'t, 'o> =
-        coverages(reached.map(|(window, reach)| (window, &reach.holds)), now);
-    for target in targets {
-        if !covered.contains_key(target)
-            && let Some(coverage) = overrun(restores, target, restoring)
-        {
-            covered.insert(target, coverage);
-        }
-    }
-    covered
-}
-
-/// The coverage of a target by a window that is over, where its app is not ready.
-fn overrun<'o>(
-    restores: &Restores<'o>,
-    target: &TargetRef,
-    restoring: &mut HashMap<TargetRef, Restoring>,
-) -> Option<Coverage<'o>> {
-    let (leading, waits) = restores.restoring(target)?;
-    let until = Some(waits.until);
-    restoring.insert(target.clone(), waits);
-    Some(Coverage { leading, until })
-}
-
-/// The window whose end may find the app of a target that it covers not ready.
-fn may_wait(coverage: &Coverage<'_>) -> Option<String> {
-    let Coverage { leading, until } = coverage;
-    (until.is_some() && leading.restore.waits()).then(|| leading.uid.clone())
 }
 
 /// Takes a target to where it should be, unless somebody takes it back again and again: then the
@@ -300,15 +222,8 @@ async fn converge_unless_refused(
     let setback = flip.and_then(|flip| setbacks.of(namespace, &target, flip, now));
     if let Some(setback) = setback {
         return Applied {
-            target,
-            result: Ok(Outcome::Waiting(setback.reason)),
-            written: None,
             again: Some(setback.until),
-            unfit: None,
-            is_covered,
-            contended: None,
-            may_wait: None,
-            restoring: None,
+            ..Applied::new(target, Ok(Outcome::Waiting(setback.reason)), is_covered)
         };
     }
     let applied = converge(client, namespace, target, snapshot, desired, *linger, now).await;
@@ -320,30 +235,6 @@ async fn converge_unless_refused(
         (Ok(_), _) => setbacks.over(namespace, &applied.target),
     }
     applied
-}
-
-/// What the windows reach, and whatever bears marks of ours, has slices of ours behind it or leads
-/// to a bridge, whoever put them there.
-fn targets(observed: &Observed) -> BTreeSet<TargetRef> {
-    let reached = observed
-        .reached()
-        .flat_map(|(_, reach)| reach.holds.iter().cloned());
-    let held = observed
-        .objects
-        .iter()
-        .filter(|(_, object)| {
-            object.is_marked() || object.leads_to_any(&observed.bridges) || object.is_borrowed()
-        })
-        .map(|(target, _)| target.clone());
-    let behind = observed
-        .slices
-        .iter()
-        .filter(|slice| slices::is_ours(slice))
-        .filter_map(|slice| slices::service_name(slice))
-        .filter(|name| !observed.bridges.contains(*name))
-        .filter(|name| observed.services.contains_key(*name))
-        .map(TargetRef::service);
-    reached.chain(held).chain(behind).collect()
 }
 
 /// A target that cannot be given back, and that no window names, has no status to say so.

@@ -35,11 +35,7 @@ pub fn name(window: &str) -> String {
 
 /// Whether `service` is a bridge.
 pub fn is_bridge(service: &Service) -> bool {
-    let labels = service.metadata.labels.as_ref();
-    labels.is_some_and(|labels| {
-        labels.get(names::MANAGED_BY_LABEL).map(String::as_str) == Some(names::MANAGED_BY)
-            && labels.contains_key(names::WINDOW_LABEL)
-    })
+    names::is_ours_with(&service.metadata, names::WINDOW_LABEL)
 }
 
 /// The names of the bridges among `services`.

@@ -7,15 +7,12 @@
 //! read. What backends bear beside their name (weights, filters of their own, another namespace or
 //! kind) is written down as it stands and comes back so.
 
-use chrono::{DateTime, Utc};
-use kube::core::ObjectMeta;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::edit::PatchBuilder;
-use super::holdable::{Behind, Holdable, Surroundings, owned_by_controller};
 use super::route::{self, Leaf, Route};
-use super::{Answering, Linger, Plan, Reason, bridge};
+use super::{Reason, bridge};
 use crate::api::httproute::HttpRoute;
 use crate::api::target::TargetKind;
 
@@ -24,43 +21,6 @@ mod mirrors;
 
 use leaves::Place;
 use mirrors::Mirror;
-
-impl Holdable for HttpRoute {
-    fn kind(&self) -> TargetKind {
-        TargetKind::HTTPRoute
-    }
-
-    fn metadata(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-
-    fn backends(&self) -> Vec<String> {
-        route::backends(self)
-    }
-
-    fn behind(&self, around: &Surroundings) -> Behind {
-        route::behind(self, around)
-    }
-
-    fn unfit(&self) -> Option<Reason> {
-        owned_by_controller(TargetKind::HTTPRoute, &self.metadata)
-            .or_else(|| leads_nowhere(self))
-            .or_else(|| route::too_long_for_any(self))
-    }
-
-    fn refusal(&self, around: &Surroundings, answering: Answering<'_>) -> Option<Reason> {
-        self.unfit()
-            .or_else(|| route::too_long(self, around, answering.bridge))
-    }
-
-    fn hold(&self, around: &Surroundings, answering: Answering<'_>, _now: DateTime<Utc>) -> Plan {
-        route::hold(self, around, answering)
-    }
-
-    fn release(&self, around: &Surroundings, _linger: Linger, _now: DateTime<Utc>) -> Plan {
-        route::release(self, around)
-    }
-}
 
 /// What we change of a rule.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,9 +40,15 @@ pub(super) struct Original {
 }
 
 impl Route for HttpRoute {
+    const KIND: TargetKind = TargetKind::HTTPRoute;
+
     type Place = Place;
     type Stands = Stands;
     type Original = Original;
+
+    fn unfit_leaves(&self) -> Option<Reason> {
+        leads_nowhere(self)
+    }
 
     fn leaves(&self) -> Vec<Leaf<Self>> {
         leaves::leaves(self)

@@ -5,8 +5,11 @@ use serde_json::{Value, json};
 use super::route::backends;
 use super::*;
 use crate::api::names;
-use crate::plan::testing::{NO_LINGER, endpoints, held, object, only_patch, patched};
-use crate::plan::{BACKEND_UNAVAILABLE, Desired, ORIGINAL_UNKNOWN, OWNED, Outcome};
+use crate::plan::holdable::{Behind, Surroundings};
+use crate::plan::testing::{
+    edited, endpoints, held, hold_on, object, only_patch, plan_of, released,
+};
+use crate::plan::{BACKEND_UNAVAILABLE, Desired, Holdable, ORIGINAL_UNKNOWN, OWNED, Outcome, Plan};
 
 const SHOP: &str = r"
 apiVersion: gateway.networking.k8s.io/v1
@@ -41,31 +44,6 @@ spec:
 
 fn shop() -> HttpRoute {
     object(SHOP)
-}
-
-/// In a namespace with the bridges that the tests use.
-fn plan_of(route: &HttpRoute, desired: Desired<'_>) -> Plan {
-    let bridges = ["entracte-a", "entracte-b", "entracte-w"].map(str::to_owned);
-    let around = Surroundings {
-        bridges: Arc::new(bridges.into()),
-        ..Surroundings::default()
-    };
-    route.plan(&around, desired, NO_LINGER, DateTime::UNIX_EPOCH)
-}
-
-fn hold_on(route: &HttpRoute, bridge: &str) -> HttpRoute {
-    patched(route, &plan_of(route, held(bridge, &endpoints())).edits)
-}
-
-fn released(route: &HttpRoute) -> HttpRoute {
-    patched(route, &plan_of(route, Desired::Released).edits)
-}
-
-/// Edits the manifest of `route` as a person would.
-fn edited(route: &HttpRoute, edit: impl FnOnce(&mut Value)) -> HttpRoute {
-    let mut value = serde_json::to_value(route).unwrap();
-    edit(&mut value);
-    serde_json::from_value(value).unwrap()
 }
 
 /// An edit of the rules of `route`.

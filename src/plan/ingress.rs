@@ -5,60 +5,20 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
 use k8s_openapi::api::networking::v1::{
     Ingress, IngressBackend, IngressServiceBackend, ServiceBackendPort,
 };
-use kube::core::ObjectMeta;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::edit::PatchBuilder;
-use super::holdable::{Behind, Holdable, Surroundings, owned_by_controller};
 use super::route::{self, Leaf, Route};
-use super::{Answering, Linger, Plan, Reason, bridge};
+use super::{Reason, bridge};
 use crate::api::target::TargetKind;
 
 mod leaves;
 
 use leaves::Place;
-
-impl Holdable for Ingress {
-    fn kind(&self) -> TargetKind {
-        TargetKind::Ingress
-    }
-
-    fn metadata(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-
-    fn backends(&self) -> Vec<String> {
-        route::backends(self)
-    }
-
-    fn behind(&self, around: &Surroundings) -> Behind {
-        route::behind(self, around)
-    }
-
-    fn unfit(&self) -> Option<Reason> {
-        owned_by_controller(TargetKind::Ingress, &self.metadata)
-            .or_else(|| unfit_backends(self))
-            .or_else(|| route::too_long_for_any(self))
-    }
-
-    fn refusal(&self, around: &Surroundings, answering: Answering<'_>) -> Option<Reason> {
-        self.unfit()
-            .or_else(|| route::too_long(self, around, answering.bridge))
-    }
-
-    fn hold(&self, around: &Surroundings, answering: Answering<'_>, _now: DateTime<Utc>) -> Plan {
-        route::hold(self, around, answering)
-    }
-
-    fn release(&self, around: &Surroundings, _linger: Linger, _now: DateTime<Utc>) -> Plan {
-        route::release(self, around)
-    }
-}
 
 /// The backends that the user wants, as far as anything says so.
 pub(super) fn originals(ingress: &Ingress, bridges: &BTreeSet<String>) -> Vec<IngressBackend> {
@@ -87,9 +47,15 @@ pub(super) struct Backend {
 }
 
 impl Route for Ingress {
+    const KIND: TargetKind = TargetKind::Ingress;
+
     type Place = Place;
     type Stands = Backend;
     type Original = Backend;
+
+    fn unfit_leaves(&self) -> Option<Reason> {
+        unfit_backends(self)
+    }
 
     fn leaves(&self) -> Vec<Leaf<Self>> {
         leaves::leaves(self)

@@ -1,12 +1,15 @@
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use super::route::backends;
 use super::*;
 use crate::api::names;
 use crate::plan::served;
-use crate::plan::testing::{NO_LINGER, endpoints, held, object, only_patch, patched};
-use crate::plan::{BACKEND_UNAVAILABLE, Desired, ORIGINAL_UNKNOWN, OWNED, Outcome};
+use crate::plan::testing::{
+    edited, endpoints, held, hold_on, object, only_patch, patched, plan_of, released,
+};
+use crate::plan::{
+    Answering, BACKEND_UNAVAILABLE, Desired, ORIGINAL_UNKNOWN, OWNED, Outcome, Plan,
+};
 
 const SHOP: &str = r"
 apiVersion: networking.k8s.io/v1
@@ -28,31 +31,6 @@ spec:
 
 fn shop() -> Ingress {
     object(SHOP)
-}
-
-/// In a namespace with the bridges that the tests use.
-fn plan_of(ingress: &Ingress, desired: Desired<'_>) -> Plan {
-    let bridges = ["entracte-a", "entracte-b", "entracte-w"].map(str::to_owned);
-    let around = Surroundings {
-        bridges: Arc::new(bridges.into()),
-        ..Surroundings::default()
-    };
-    ingress.plan(&around, desired, NO_LINGER, DateTime::UNIX_EPOCH)
-}
-
-fn hold_on(ingress: &Ingress, bridge: &str) -> Ingress {
-    patched(ingress, &plan_of(ingress, held(bridge, &endpoints())).edits)
-}
-
-fn released(ingress: &Ingress) -> Ingress {
-    patched(ingress, &plan_of(ingress, Desired::Released).edits)
-}
-
-/// Edits the manifest of `ingress` as a person would.
-fn edited(ingress: &Ingress, edit: impl FnOnce(&mut serde_json::Value)) -> Ingress {
-    let mut value = serde_json::to_value(ingress).unwrap();
-    edit(&mut value);
-    serde_json::from_value(value).unwrap()
 }
 
 #[test]

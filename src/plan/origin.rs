@@ -18,16 +18,12 @@ use kube::core::ObjectMeta;
 use serde_json::json;
 
 use super::edit::{Edit, Precondition};
-use super::slices::Family;
+use super::slices::{self, Family};
 use crate::api::names;
 
 /// Whether `service` is an origin.
 pub fn is_origin(service: &Service) -> bool {
-    let labels = service.metadata.labels.as_ref();
-    labels.is_some_and(|labels| {
-        labels.get(names::MANAGED_BY_LABEL).map(String::as_str) == Some(names::MANAGED_BY)
-            && labels.contains_key(names::ORIGIN_LABEL)
-    })
+    names::is_ours_with(&service.metadata, names::ORIGIN_LABEL)
 }
 
 /// The name of the origin of `service`.
@@ -151,12 +147,8 @@ fn port(port: &ServicePort) -> ServicePort {
 /// Not as its controller: the Service's own controller, if it has one, is another.
 fn owned_by(service: &Service) -> OwnerReference {
     OwnerReference {
-        api_version: "v1".to_owned(),
-        kind: "Service".to_owned(),
-        name: service.metadata.name.clone().unwrap_or_default(),
-        uid: service.metadata.uid.clone().unwrap_or_default(),
         controller: None,
-        block_owner_deletion: None,
+        ..slices::owned_by(service)
     }
 }
 

@@ -49,11 +49,7 @@ pub fn host(random: u128) -> String {
 
 /// Whether an object is a rehearsal.
 pub fn is_rehearsal(metadata: &ObjectMeta) -> bool {
-    let labels = metadata.labels.as_ref();
-    labels.is_some_and(|labels| {
-        labels.get(names::MANAGED_BY_LABEL).map(String::as_str) == Some(names::MANAGED_BY)
-            && labels.contains_key(names::REHEARSAL_LABEL)
-    })
+    names::is_ours_with(metadata, names::REHEARSAL_LABEL)
 }
 
 /// The name of the target of a rehearsal, as long as it is the one that the rehearsal was made for.
@@ -244,7 +240,8 @@ fn spec(target: &Ingress, host: &str, backends: Vec<IngressBackend>) -> IngressS
     }
 }
 
-fn host_of(rehearsal: &Ingress) -> Option<&str> {
+/// The host that was chosen for a rehearsal.
+pub fn host_of(rehearsal: &Ingress) -> Option<&str> {
     let rules = rehearsal.spec.as_ref()?.rules.as_ref()?;
     rules.first()?.host.as_deref()
 }

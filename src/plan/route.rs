@@ -10,14 +10,16 @@
 use std::collections::BTreeSet;
 use std::fmt::{Debug, Display};
 
+use chrono::{DateTime, Utc};
+use kube::core::ObjectMeta;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::edit::PatchBuilder;
-use super::holdable::{Behind, Holdable, Surroundings};
+use super::holdable::{Behind, Holdable, Surroundings, owned_by_controller};
 use super::{
-    Answering, BACKEND_UNAVAILABLE, ORIGINAL_UNKNOWN, Outcome, Plan, Reason, UNSUPPORTED, flux,
-    marks, record as common,
+    Answering, BACKEND_UNAVAILABLE, Linger, ORIGINAL_UNKNOWN, Outcome, Plan, Reason, UNSUPPORTED,
+    flux, marks, record as common,
 };
 use crate::api::names;
 use crate::api::target::TargetKind;
@@ -34,13 +36,18 @@ const ANNOTATIONS_LIMIT: usize = 256 * 1024;
 const LONGEST_NAME: usize = 63;
 
 /// What is particular about a kind of route.
-pub(super) trait Route: Holdable + Sized {
+pub(super) trait Route: Debug + Send + Sync + kube::Resource + Sized {
+    /// What it is.
+    const KIND: TargetKind;
     /// What names a leaf within its route.
     type Place: Place;
     /// What stands at a leaf, as far as we change it.
     type Stands: Debug + Clone + PartialEq;
     /// What is written down of what stood there.
     type Original: Debug + Clone + PartialEq + Serialize + DeserializeOwned;
+
+    /// Why its leaves cannot be held, or `None` where they can.
+    fn unfit_leaves(&self) -> Option<Reason>;
 
     /// Every leaf that leads somewhere, in the order of the manifest.
     fn leaves(&self) -> Vec<Leaf<Self>>;
@@ -70,6 +77,43 @@ pub(super) trait Route: Holdable + Sized {
 
     /// Makes a leaf read as `wanted`.
     fn write(patch: &mut PatchBuilder, leaf: &Leaf<Self>, wanted: &Self::Stands);
+}
+
+impl<R: Route> Holdable for R {
+    fn kind(&self) -> TargetKind {
+        R::KIND
+    }
+
+    fn metadata(&self) -> &ObjectMeta {
+        self.meta()
+    }
+
+    fn backends(&self) -> Vec<String> {
+        backends(self)
+    }
+
+    fn behind(&self, around: &Surroundings) -> Behind {
+        behind(self, around)
+    }
+
+    fn unfit(&self) -> Option<Reason> {
+        owned_by_controller(R::KIND, self.meta())
+            .or_else(|| self.unfit_leaves())
+            .or_else(|| too_long_for_any(self))
+    }
+
+    fn refusal(&self, around: &Surroundings, answering: Answering<'_>) -> Option<Reason> {
+        self.unfit()
+            .or_else(|| too_long(self, around, answering.bridge))
+    }
+
+    fn hold(&self, around: &Surroundings, answering: Answering<'_>, _now: DateTime<Utc>) -> Plan {
+        hold(self, around, answering)
+    }
+
+    fn release(&self, around: &Surroundings, _linger: Linger, _now: DateTime<Utc>) -> Plan {
+        release(self, around)
+    }
 }
 
 /// What names a leaf within its route, whatever is inserted before it.
@@ -120,7 +164,7 @@ pub(super) fn backends<R: Route>(route: &R) -> Vec<String> {
 }
 
 /// The Services that the user wants `route` to lead to.
-pub(super) fn behind<R: Route>(route: &R, around: &Surroundings) -> Behind {
+fn behind<R: Route>(route: &R, around: &Surroundings) -> Behind {
     let originals = Originals::of(route, &around.bridges);
     let mut behind = Behind::default();
     let mut unknown = Vec::new();
@@ -170,7 +214,7 @@ pub(super) fn elsewhere(kind: TargetKind, place: &impl Display) -> Reason {
 }
 
 /// The plan that leads every leaf to the bridge.
-pub(super) fn hold<R: Route>(route: &R, around: &Surroundings, answering: Answering<'_>) -> Plan {
+fn hold<R: Route>(route: &R, around: &Surroundings, answering: Answering<'_>) -> Plan {
     if answering.port.is_none() || answering.endpoints.is_empty() || !answering.bridge_ready {
         let reason = no_answer(route.is_marked());
         return Plan::nothing(Outcome::Waiting(reason));
@@ -207,7 +251,7 @@ pub(super) fn hold<R: Route>(route: &R, around: &Surroundings, answering: Answer
 }
 
 /// The plan that puts back what every leaf was.
-pub(super) fn release<R: Route>(route: &R, around: &Surroundings) -> Plan {
+fn release<R: Route>(route: &R, around: &Surroundings) -> Plan {
     let originals = Originals::of(route, &around.bridges);
     let mut patch = PatchBuilder::guarded(route.metadata());
     let mut unknown = Vec::new();
@@ -239,7 +283,7 @@ pub(super) fn release<R: Route>(route: &R, around: &Surroundings) -> Plan {
 }
 
 /// Why what stands in `route` cannot be written down, or `None` where it can.
-pub(super) fn too_long<R: Route>(route: &R, around: &Surroundings, bridge: &str) -> Option<Reason> {
+fn too_long<R: Route>(route: &R, around: &Surroundings, bridge: &str) -> Option<Reason> {
     let common = common::Record::taking(route.kind(), route.metadata());
     let (record, _) = Originals::of(route, &around.bridges).record(bridge, common);
     let annotations = route.metadata().annotations.iter().flatten();
@@ -262,7 +306,7 @@ pub(super) fn too_long<R: Route>(route: &R, around: &Surroundings, bridge: &str)
 }
 
 /// The same for whichever bridge.
-pub(super) fn too_long_for_any<R: Route>(route: &R) -> Option<Reason> {
+fn too_long_for_any<R: Route>(route: &R) -> Option<Reason> {
     too_long(route, &Surroundings::default(), &"x".repeat(LONGEST_NAME))
 }
 

@@ -114,7 +114,7 @@ fn slice_name(service: &str, family: Family) -> String {
     )
 }
 
-fn owned_by(service: &Service) -> OwnerReference {
+pub(super) fn owned_by(service: &Service) -> OwnerReference {
     OwnerReference {
         api_version: "v1".to_owned(),
         kind: "Service".to_owned(),

@@ -1,8 +1,9 @@
 //! What the tests of plans share: objects from manifests, and an API server that only patches.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -10,7 +11,8 @@ use serde_json::Value;
 
 use super::backend::{Endpoint, Pod};
 use super::edit::Edit;
-use super::{Answering, Desired, Linger};
+use super::holdable::Surroundings;
+use super::{Answering, Desired, Holdable, Linger, Plan};
 
 /// An object from its YAML.
 pub(super) fn object<K: DeserializeOwned>(yaml: &str) -> K {
@@ -103,4 +105,38 @@ pub(super) fn held<'a>(bridge: &'a str, endpoints: &'a [Endpoint]) -> Desired<'a
         is_kept: false,
         idle: &NOTHING,
     })
+}
+
+/// The surroundings of a route in a namespace with the bridges that the tests use.
+pub(super) fn among_bridges() -> Surroundings {
+    let bridges = ["entracte-a", "entracte-b", "entracte-w"].map(str::to_owned);
+    Surroundings {
+        bridges: Arc::new(bridges.into()),
+        ..Surroundings::default()
+    }
+}
+
+/// The plan of a route among those bridges.
+pub(super) fn plan_of(route: &impl Holdable, desired: Desired<'_>) -> Plan {
+    route.plan(&among_bridges(), desired, NO_LINGER, DateTime::UNIX_EPOCH)
+}
+
+/// The route that is held by the window whose bridge is `bridge`.
+pub(super) fn hold_on<R: Holdable + Serialize + DeserializeOwned>(route: &R, bridge: &str) -> R {
+    patched(route, &plan_of(route, held(bridge, &endpoints())).edits)
+}
+
+/// The route that was given back.
+pub(super) fn released<R: Holdable + Serialize + DeserializeOwned>(route: &R) -> R {
+    patched(route, &plan_of(route, Desired::Released).edits)
+}
+
+/// Edits the manifest of an object as a person would.
+pub(super) fn edited<K: Serialize + DeserializeOwned>(
+    object: &K,
+    edit: impl FnOnce(&mut Value),
+) -> K {
+    let mut value = serde_json::to_value(object).unwrap();
+    edit(&mut value);
+    serde_json::from_value(value).unwrap()
 }

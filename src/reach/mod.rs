@@ -144,19 +144,13 @@ fn leading_to<'a>(objects: &'a Objects<'_>) -> HashMap<&'a str, Vec<&'a TargetRe
     let mut leading_to: HashMap<&str, Vec<_>> = HashMap::new();
     let routes = objects
         .iter()
-        .filter(|(target, seen)| target.kind.is_route() && !is_ours(seen.object.metadata()));
+        .filter(|(target, seen)| target.kind.is_route() && !names::is_ours(seen.object.metadata()));
     for (route, seen) in routes {
         for service in &seen.behind.services {
             leading_to.entry(service).or_default().push(*route);
         }
     }
     leading_to
-}
-
-fn is_ours(metadata: &ObjectMeta) -> bool {
-    let labels = metadata.labels.as_ref();
-    let managed_by = labels.and_then(|labels| labels.get(names::MANAGED_BY_LABEL));
-    managed_by.is_some_and(|by| by == names::MANAGED_BY)
 }
 
 /// Objects, and which of them lead to which.
@@ -207,7 +201,7 @@ impl Namespace<'_> {
             .filter(|(target, _)| target.kind == entry.kind);
         of_kind
             .map(|(target, seen)| (target, seen.object.metadata()))
-            .filter(|(_, metadata)| !is_ours(metadata) && matches(metadata))
+            .filter(|(_, metadata)| !names::is_ours(metadata) && matches(metadata))
             .map(|(target, _)| (*target).clone())
             .collect()
     }
