@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use crate::Result;
 use crate::bench::Bench;
 use crate::objects::{api, status, why};
-use crate::scene::{APP, Scene, WINDOW, always, create, patched};
+use crate::scene::{APP, Scene, WINDOW, always, patched};
 use crate::tools::{Tool, leads_to};
 use crate::twins::{FIRST, Twins};
 
@@ -51,7 +51,7 @@ pub(crate) async fn a_manager_that_undoes_a_hold_again_and_again_is_named_and_no
         let scene = Scene::set(bench, "contended").await?;
         let clients = scene.clients(kind).await?;
         let targets = vec![patched(kind, APP)];
-        create(bench, &scene.namespace, WINDOW, always(), targets).await?;
+        scene.window_over(WINDOW, always(), targets).await?;
         let healer = Healer {
             bench,
             namespace: &scene.namespace,

@@ -265,11 +265,8 @@ pub(crate) async fn an_app_that_is_meant_to_stay_at_zero_keeps_nobody_waiting(
     Ok(())
 }
 
-pub(crate) async fn a_restore_that_waits_for_nothing_keeps_a_healthy_app_whole(
-    bench: &Bench,
-) -> Result {
-    let scene = Scene::set(bench, "at-once").await?;
-    let clients = scene.clients(Kind::Service).await?;
+/// Holds the Service of an app, whose release is to wait for nothing.
+async fn held_until_its_end_at_most(scene: &Scene<'_>) -> Result<Occurrence> {
     let occurrence = soon(4);
     scene
         .window(WINDOW, once(occurrence), &[Kind::Service])
@@ -277,6 +274,15 @@ pub(crate) async fn a_restore_that_waits_for_nothing_keeps_a_healthy_app_whole(
     let restore = json!({"restore": {"when": "Immediately"}});
     scene.change(WINDOW, restore).await?;
     scene.held(WINDOW).await?;
+    Ok(occurrence)
+}
+
+pub(crate) async fn a_restore_that_waits_for_nothing_keeps_a_healthy_app_whole(
+    bench: &Bench,
+) -> Result {
+    let scene = Scene::set(bench, "at-once").await?;
+    let clients = scene.clients(Kind::Service).await?;
+    let occurrence = held_until_its_end_at_most(&scene).await?;
     assert_eq!(origins(&scene).await?, [], "nobody would look at it");
     settled(occurrence.end).await;
     let report = clients.stop().await;
@@ -290,13 +296,7 @@ pub(crate) async fn a_restore_that_waits_for_nothing_releases_an_app_that_is_not
 ) -> Result {
     let scene = Scene::set(bench, "at-once").await?;
     let original = scene.object(Kind::Service).await?;
-    let occurrence = soon(4);
-    scene
-        .window(WINDOW, once(occurrence), &[Kind::Service])
-        .await?;
-    let restore = json!({"restore": {"when": "Immediately"}});
-    scene.change(WINDOW, restore).await?;
-    scene.held(WINDOW).await?;
+    let occurrence = held_until_its_end_at_most(&scene).await?;
     scene.app.set_ready(false).await?;
     sleep_until(occurrence.end + AT_ONCE).await;
     assert_eq!(scene.object(Kind::Service).await?, original);

@@ -100,6 +100,16 @@ impl<'b> Scene<'b> {
     /// Creates a window over the targets.
     pub(crate) async fn window(&self, name: &str, schedule: Value, targets: &[Kind]) -> Result {
         let targets = targets.iter().map(|kind| named(*kind, APP)).collect();
+        self.window_over(name, schedule, targets).await
+    }
+
+    /// Creates a window with these targets, as they stand in its manifest.
+    pub(crate) async fn window_over(
+        &self,
+        name: &str,
+        schedule: Value,
+        targets: Vec<Value>,
+    ) -> Result {
         create(self.bench, &self.namespace, name, schedule, targets).await
     }
 

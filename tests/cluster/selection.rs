@@ -31,7 +31,7 @@ pub(crate) async fn the_set_of_a_selector_follows_labels_during_the_window(
     let scene = Scene::set(bench, "selector").await?;
     let other = App::create(&bench.cluster, &scene.namespace, OTHER, 1).await?;
     let selector = json!({"kind": "Service", "selector": {"matchLabels": {"tier": "web"}}});
-    create(bench, &scene.namespace, WINDOW, always(), vec![selector]).await?;
+    scene.window_over(WINDOW, always(), vec![selector]).await?;
     let nothing = scene
         .status("it selects nothing", |status| {
             is(status, ConditionType::Ready) == Some(false)
@@ -92,7 +92,7 @@ pub(crate) async fn all_reaches_what_can_be_held_and_names_what_cannot(bench: &B
     scene.window("route", always(), &[Kind::Ingress]).await?;
     scene.held("route").await?;
     let all = vec![json!({"kind": "Service", "all": {}})];
-    create(bench, &scene.namespace, WINDOW, always(), all).await?;
+    scene.window_over(WINDOW, always(), all).await?;
     let status = scene
         .status("it is held and ready", |status| {
             is(status, ConditionType::Held) == Some(true)
@@ -157,7 +157,7 @@ pub(crate) async fn an_ingress_is_held_by_its_services_on_time_and_not_written(
     let occurrence = soon(6);
     clients.expectation().set_end(Some(occurrence.end));
     let targets = vec![by_services(APP)];
-    create(bench, &scene.namespace, WINDOW, once(occurrence), targets).await?;
+    scene.window_over(WINDOW, once(occurrence), targets).await?;
     let ahead = scene
         .status("it says how", |status| line(status, APP).is_some())
         .await?;
@@ -198,14 +198,9 @@ pub(crate) async fn a_service_that_routes_share_is_held_for_all_and_the_status_s
     let spec = ingress_spec(&admin, APP);
     scene.create(Kind::Ingress, "admin", spec).await?;
     scene.answers(&admin, APP).await?;
-    create(
-        bench,
-        &scene.namespace,
-        WINDOW,
-        always(),
-        vec![by_services(APP)],
-    )
-    .await?;
+    scene
+        .window_over(WINDOW, always(), vec![by_services(APP)])
+        .await?;
     scene.held(WINDOW).await?;
     let held = scene.now().await?;
     assert_eq!(
@@ -224,14 +219,9 @@ pub(crate) async fn a_service_that_routes_share_is_held_for_all_and_the_status_s
 pub(crate) async fn what_is_held_follows_an_ingress_as_it_is_edited(bench: &Bench) -> Result {
     let scene = Scene::set(bench, "followed").await?;
     let other = App::create(&bench.cluster, &scene.namespace, OTHER, 1).await?;
-    create(
-        bench,
-        &scene.namespace,
-        WINDOW,
-        always(),
-        vec![by_services(APP)],
-    )
-    .await?;
+    scene
+        .window_over(WINDOW, always(), vec![by_services(APP)])
+        .await?;
     scene.held(WINDOW).await?;
     scene.answers(&scene.app.host(), "503").await?;
 
@@ -321,16 +311,11 @@ pub(crate) async fn windows_reach_a_service_by_different_ways(bench: &Bench) -> 
     let scene = Scene::set(bench, "two-ways").await?;
     let original = scene.object(Kind::Service).await?;
     scene.window("service", always(), &[Kind::Service]).await?;
-    create(
-        bench,
-        &scene.namespace,
-        WINDOW,
-        always(),
-        vec![by_services(APP)],
-    )
-    .await?;
+    scene
+        .window_over(WINDOW, always(), vec![by_services(APP)])
+        .await?;
     let all = vec![json!({"kind": "Service", "all": {}})];
-    create(bench, &scene.namespace, "all", always(), all).await?;
+    scene.window_over("all", always(), all).await?;
     for window in ["service", WINDOW, "all"] {
         scene.held(window).await?;
     }
@@ -360,14 +345,9 @@ pub(crate) async fn an_ingress_whose_services_cannot_be_held_is_refused(bench: &
     ]}}]});
     scene.create(Kind::Ingress, "mixed", spec).await?;
     let began = bench.proxy.mark();
-    create(
-        bench,
-        &scene.namespace,
-        WINDOW,
-        always(),
-        vec![by_services("mixed")],
-    )
-    .await?;
+    scene
+        .window_over(WINDOW, always(), vec![by_services("mixed")])
+        .await?;
     let refused = scene
         .status("it is refused", |status| {
             line(status, "mixed").is_some_and(|line| line.state == TargetState::Refused)
