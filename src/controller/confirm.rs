@@ -1,12 +1,12 @@
-//! Step 1b: before anything flips, ask whether the windows are what the cache says. Touches the
-//! cluster, reads only.
+//! Step 1b: before anything flips, or is made for a window, ask whether the windows are what the
+//! cache says. Touches the cluster, reads only.
 //!
 //! A watch may lag, and the first list of a controller that has just started may be older than
 //! what the one before it saw. A target must then not be released in the middle of a window that
 //! is not known yet, nor held for one that was deleted or moved a moment ago. So the windows are
 //! read anew: each by itself, which costs the API server a read of its store and no more; or all
 //! of the namespace, where something is to be released, or no window that is known explains what
-//! is held.
+//! is held, or what stands beside it.
 
 use chrono::{DateTime, Utc};
 use futures::future::try_join_all;
@@ -16,20 +16,24 @@ use kube::core::{DeserializeGuard, ObjectMeta};
 
 use super::Context;
 use super::apply::{Error, within_patience};
-use super::observe::{Manifest, Observed};
+use super::observe::{Manifest, Observed, StandingNotice};
 use super::target::Snapshot;
 use super::targets;
 use super::wanted::Wanted;
 use crate::api::names;
+use crate::api::target::TargetKind;
 use crate::api::window::MaintenanceWindow;
+use crate::coverage::stage;
+use crate::plan::{bridge, rehearsal};
+use crate::schedule::TargetRef;
 
 type Guarded = DeserializeGuard<MaintenanceWindow>;
 
 /// More windows than these are cheaper to list.
 const FEW: usize = 4;
 
-/// Reads the windows of the namespace anew where a target is about to flip, and corrects the cache.
-/// True where there was something to correct.
+/// Reads the windows of the namespace anew where a target is about to flip, or something is about to
+/// be made or to linger, and corrects the cache. True where there was something to correct.
 ///
 /// Where they cannot be read, or nobody serves them, what is known has to do: it is as old as it was
 /// without asking.
@@ -43,15 +47,9 @@ pub(super) async fn windows_have_changed(
         return false;
     }
     let flips = targets::flips(context, observed, wanted, now);
-    let explained = flips
-        .iter()
-        .all(|target| targets::is_reached(observed, target))
-        && observed.notices.iter().all(|standing| {
-            let lingers = names::instant(&standing.object.metadata, names::LINGER_ANNOTATION);
-            let mut windows = observed.windows.iter();
-            lingers.is_some() || windows.any(|window| window.uid == standing.notice.uid)
-        });
-    if flips.is_empty() && explained {
+    let reached = |target| targets::is_reached(observed, target);
+    let explained = flips.iter().all(reached) && is_explained(observed);
+    if flips.is_empty() && explained && !something_is_to_be_made(observed, now) {
         return false;
     }
     // A window that is not known yet may cover what would be released.
@@ -78,6 +76,46 @@ pub(super) async fn windows_have_changed(
             false
         }
     }
+}
+
+/// Whether a window has come so far that it needs what does not stand yet.
+fn something_is_to_be_made(observed: &Observed, now: DateTime<Utc>) -> bool {
+    observed.reached().any(|(window, reach)| {
+        let bridge = || reach.needs_bridge.then(|| bridge::name(&window.name));
+        let is_missing = |bridge: String| !observed.services.contains_key(&bridge);
+        stage(window, now).needs_backend()
+            && (observed.notice_of(&window.uid).is_none() || bridge().is_some_and(is_missing))
+    })
+}
+
+/// Whether a window that is known explains every notice, bridge and rehearsal that does not linger
+/// yet: else it would begin to.
+fn is_explained(observed: &Observed) -> bool {
+    let lingers = |metadata| names::instant(metadata, names::LINGER_ANNOTATION).is_some();
+    let is_known = |standing: &StandingNotice| {
+        let mut windows = observed.windows.iter();
+        windows.any(|window| window.uid == standing.notice.uid)
+    };
+    let led_to = observed.led_to();
+    let is_needed = |bridge: &str| {
+        let mut windows = observed.windows.iter();
+        windows.any(|window| bridge::name(&window.name) == bridge) || led_to.contains(bridge)
+    };
+    let is_rehearsed = |rehearsal: &ObjectMeta| {
+        let target = TargetRef {
+            kind: TargetKind::Ingress,
+            name: rehearsal::target(rehearsal).unwrap_or_default().to_owned(),
+        };
+        targets::is_reached(observed, &target)
+    };
+    let mut notices = observed.notices.iter();
+    let mut rehearsals = observed.rehearsals.values();
+    let mut services = observed.services.iter();
+    notices.all(|it| lingers(&it.object.metadata) || is_known(it))
+        && rehearsals.all(|it| lingers(&it.metadata) || is_rehearsed(&it.metadata))
+        && services.all(|(name, service)| {
+            !bridge::is_bridge(service) || lingers(&service.metadata) || is_needed(name)
+        })
 }
 
 /// The windows that are known, as they are now. Where one of them is not there, all of the

@@ -6,11 +6,11 @@
 //! in it, and the status says who it is. Kept in memory only: a controller that was started anew
 //! begins anew.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::HashSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::memory::Memory;
 use crate::api::target::TargetKind;
 use crate::plan::Reason;
 use crate::schedule::TargetRef;
@@ -25,9 +25,9 @@ const PEACE: TimeDelta = TimeDelta::minutes(1);
 const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(2);
 const LONGEST_PAUSE: TimeDelta = TimeDelta::seconds(30);
 
-/// What became of the holds of all targets, by namespace and target.
+/// What became of the holds of all targets.
 #[derive(Debug, Default)]
-pub(super) struct Contentions(Mutex<HashMap<(String, TargetRef), Contention>>);
+pub(super) struct Contentions(Memory<TargetRef, Contention>);
 
 /// What became of the hold of one target.
 #[derive(Debug, Clone, Default)]
@@ -54,22 +54,24 @@ pub(super) struct Contended {
 impl Contentions {
     /// A hold stands; it was put there, or was there already.
     pub(super) fn held(&self, namespace: &str, target: &TargetRef, now: DateTime<Utc>) {
-        let mut contentions = self.lock();
-        let contention = contentions.entry(key(namespace, target)).or_default();
-        contention.held.get_or_insert(now);
+        self.0.change(namespace, |contentions| {
+            let contention = contentions.entry(target.clone()).or_default();
+            contention.held.get_or_insert(now);
+        });
     }
 
     /// No hold stands that anybody could undo.
     pub(super) fn not_held(&self, namespace: &str, target: &TargetRef) {
-        if let Some(contention) = self.lock().get_mut(&key(namespace, target)) {
-            contention.held = None;
-        }
+        self.0.change(namespace, |contentions| {
+            if let Some(contention) = contentions.get_mut(target) {
+                contention.held = None;
+            }
+        });
     }
 
     /// Whether a hold stood when the target was last looked at.
     pub(super) fn was_held(&self, namespace: &str, target: &TargetRef) -> bool {
-        let contentions = self.lock();
-        let contention = contentions.get(&key(namespace, target));
+        let contention = self.0.of(namespace, target);
         contention.is_some_and(|contention| contention.held.is_some())
     }
 
@@ -81,20 +83,10 @@ impl Contentions {
         by: Option<&str>,
         now: DateTime<Utc>,
     ) {
-        let mut contentions = self.lock();
-        let contention = contentions.entry(key(namespace, target)).or_default();
-        if contention.is_at_peace(now) {
-            *contention = Contention::default();
-        }
-        contention.held = None;
-        contention.undone += 1;
-        contention.by = by.map(str::to_owned);
-        if contention.undone > AT_ONCE {
-            let pause = contention
-                .pause
-                .map_or(FIRST_PAUSE, |(pause, _)| (pause * 2).min(LONGEST_PAUSE));
-            contention.pause = Some((pause, now + pause));
-        }
+        self.0.change(namespace, |contentions| {
+            let contention = contentions.entry(target.clone()).or_default();
+            contention.undone(by, now);
+        });
     }
 
     /// What keeps a hold from being put back at `now`.
@@ -131,10 +123,9 @@ impl Contentions {
         now: DateTime<Utc>,
         until: impl Fn(&Contention, DateTime<Utc>) -> Option<DateTime<Utc>>,
     ) -> Option<Contended> {
-        let contentions = self.lock();
-        let contention = contentions.get(&key(namespace, target))?;
+        let contention = self.0.of(namespace, target)?;
         let (pause, over) = contention.pause?;
-        let until = until(contention, over)?;
+        let until = until(&contention, over)?;
         (now < until).then(|| Contended {
             reason: contention.reason(target.kind, pause),
             until,
@@ -144,18 +135,33 @@ impl Contentions {
     /// Forgets the targets of a namespace but for those: one that nothing covers any more begins
     /// anew.
     pub(super) fn keep(&self, namespace: &str, is_kept: impl Fn(&TargetRef) -> bool) {
-        let mut contentions = self.lock();
-        contentions.retain(|(other, target), _| other != namespace || is_kept(target));
+        self.0.keep(namespace, is_kept);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(String, TargetRef), Contention>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Forgets the targets of any other namespace.
+    pub(super) fn keep_namespaces(&self, namespaces: &HashSet<String>) {
+        self.0.keep_namespaces(namespaces);
     }
 }
 
 impl Contention {
     fn is_at_peace(&self, now: DateTime<Utc>) -> bool {
         self.held.is_some_and(|since| since + PEACE <= now)
+    }
+
+    fn undone(&mut self, by: Option<&str>, now: DateTime<Utc>) {
+        if self.is_at_peace(now) {
+            *self = Self::default();
+        }
+        self.held = None;
+        self.undone += 1;
+        self.by = by.map(str::to_owned);
+        if self.undone > AT_ONCE {
+            let pause = self
+                .pause
+                .map_or(FIRST_PAUSE, |(pause, _)| (pause * 2).min(LONGEST_PAUSE));
+            self.pause = Some((pause, now + pause));
+        }
     }
 
     fn reason(&self, kind: TargetKind, pause: TimeDelta) -> Reason {
@@ -178,10 +184,6 @@ impl Contention {
             ),
         )
     }
-}
-
-fn key(namespace: &str, target: &TargetRef) -> (String, TargetRef) {
-    (namespace.to_owned(), target.clone())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@
 //! |---|---|---|
 //! | 0 follow | `watch.rs`, `backoff.rs`, `installed.rs`, `cache.rs`, `probe.rs` | yes, reads |
 //! | 1 observe | `observe.rs`, `reaching.rs`; `confirm.rs`, where something flips | no; yes, reads |
-//! | 2 hold and release | `wanted.rs`, `targets.rs`, `answerer.rs`, `restoring.rs`, `target.rs`, `setback.rs`, `contention.rs`, `policy.rs` | yes, by `apply.rs` |
+//! | 2 hold and release | `wanted.rs`, `targets.rs`, `answerer.rs`, `restoring.rs`, `target.rs`, `setback.rs`, `contention.rs`, `memory.rs`, `policy.rs` | yes, by `apply.rs` |
 //! | 3 apply | `apply.rs`, `courtesy.rs` | yes |
 //! | 4 prepare | `prepare.rs` | yes, nothing of the user's |
 //! | 5 rehearse | `rehearse.rs` | yes, nothing of the user's |
@@ -42,6 +42,7 @@ pub(crate) mod courtesy;
 mod event;
 mod installed;
 mod lines;
+mod memory;
 mod observe;
 mod origins;
 mod policy;
@@ -59,7 +60,7 @@ mod wanted;
 mod warn;
 mod watch;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -190,6 +191,16 @@ pub(crate) struct Context {
     told: Mutex<HashMap<String, i64>>,
 }
 
+impl Context {
+    /// Forgets what is remembered of namespaces that are gone.
+    fn forget_all_but(&self, namespaces: &HashSet<String>) {
+        for setbacks in [&self.setbacks, &self.unrehearsed, &self.origins] {
+            setbacks.keep_namespaces(namespaces);
+        }
+        self.contentions.keep_namespaces(namespaces);
+    }
+}
+
 /// What was last seen of each kind. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Caches {
@@ -298,6 +309,7 @@ async fn sweep(
             .iter()
             .map(|namespace| namespace.name_any())
             .collect();
+        context.forget_all_but(&names);
         prepare::sweep(&context, &names).await;
         tokio::time::sleep(LONGEST_SLEEP).await;
     }

@@ -1,6 +1,6 @@
 //! Step 1: what is there. Reads the caches; does not touch the cluster.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -230,6 +230,12 @@ impl Observed {
             .iter()
             .filter(|standing| standing.notice.uid == uid)
             .min_by_key(|s| s.notice.port)
+    }
+
+    /// The names of the Services that any route leads to.
+    pub(super) fn led_to(&self) -> HashSet<String> {
+        let routes = self.objects.values();
+        routes.flat_map(|object| object.backends()).collect()
     }
 
     /// The slices of ours that bear the name of `service`.

@@ -100,8 +100,9 @@ async fn written(context: &Context, namespace: &str, edit: Edit, now: DateTime<U
         created,
     ) {
         (Ok(()), Some(origin)) => setbacks.over(namespace, &origin),
-        // Somebody was faster: what stands is seen in a moment.
-        (Ok(()) | Err(Error::Stale(_)), _) => {}
+        (Ok(()), None) => {}
+        // Somebody was faster, and what stands is seen in a moment; or so it was said.
+        (Err(Error::Stale(_)), _) => return false,
         (Err(error), Some(origin)) if error.is_refusal() => {
             setbacks.refused(namespace, &origin, Flip::Hold, error.reason(), Utc::now());
         }

@@ -43,6 +43,23 @@ impl Prepared {
         self.wake = Some(self.wake.map_or(at, |wake| wake.min(at)));
     }
 
+    /// What somebody else has just written is most often seen again soon, and no trouble; but who
+    /// says so may be wrong, and then nothing would wake us.
+    pub(super) fn unless_stale<T>(
+        &mut self,
+        result: Result<T, Error>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<T>, Reason> {
+        match result {
+            Ok(done) => Ok(Some(done)),
+            Err(Error::Stale(_)) => {
+                self.wake_at(now + RETRY);
+                Ok(None)
+            }
+            Err(error) => Err(error.reason()),
+        }
+    }
+
     fn trouble(&mut self, uid: &str, result: Result<(), Reason>) {
         if let Err(reason) = result {
             self.trouble.insert(uid.to_owned(), reason);
@@ -66,14 +83,18 @@ pub(super) async fn prepare(
         };
         let standing = observed.notice_of(&window.uid);
         needed_notices.extend(standing.map(|standing| standing.object.name_any()));
-        let noticed = give_notice(context, observed, window, telling, standing).await;
+        let noticed = match standing {
+            None => reserve_port(context, observed, window, telling).await,
+            Some(standing) => tell(context, window, telling, standing, now, &mut prepared).await,
+        };
         prepared.trouble(&window.uid, noticed);
         if !reach.needs_bridge {
             continue;
         }
         needed_bridges.insert(bridge::name(&window.name));
         if let Some(standing) = standing {
-            let built = build_bridge(context, observed, window, &standing.notice, now).await;
+            let notice = &standing.notice;
+            let built = build_bridge(context, observed, window, notice, now, &mut prepared).await;
             prepared.trouble(&window.uid, built);
         }
     }
@@ -91,28 +112,22 @@ pub(super) async fn prepare(
 }
 
 /// Sees to it that the window's notice says what the window says.
-async fn give_notice(
+async fn tell(
     context: &Context,
-    observed: &Observed,
     window: &Window,
     telling: Telling,
-    standing: Option<&StandingNotice>,
+    standing: &StandingNotice,
+    now: DateTime<Utc>,
+    prepared: &mut Prepared,
 ) -> Result<(), Reason> {
-    match standing {
-        None => reserve_port(context, observed, window, telling).await,
-        Some(standing) => {
-            let notice = notice(window, telling, standing.notice.port);
-            let lingers = names::instant(&standing.object.metadata, names::LINGER_ANNOTATION);
-            if notice == standing.notice && lingers.is_none() {
-                return Ok(());
-            }
-            replace(
-                context,
-                object(&notice, Some(&standing.object.metadata), None),
-            )
-            .await
-        }
+    let notice = notice(window, telling, standing.notice.port);
+    let read = &standing.object.metadata;
+    let lingers = names::instant(read, names::LINGER_ANNOTATION);
+    if notice == standing.notice && lingers.is_none() {
+        return Ok(());
     }
+    let replaced = replace(context, object(&notice, Some(read), None)).await;
+    prepared.unless_stale(replaced, now).map(|_| ())
 }
 
 fn notice(window: &Window, telling: Telling, port: u16) -> Notice {
@@ -216,6 +231,7 @@ async fn build_bridge(
     window: &Window,
     notice: &Notice,
     now: DateTime<Utc>,
+    prepared: &mut Prepared,
 ) -> Result<(), Reason> {
     let endpoints = observed.answering(notice, &context.probes);
     let need = bridge::Need::Stand {
@@ -223,41 +239,37 @@ async fn build_bridge(
         port: notice.port,
         endpoints: &endpoints,
     };
-    match apply_bridge(context, observed, &bridge::name(&window.name), need, now).await? {
+    let name = bridge::name(&window.name);
+    match apply_bridge(context, observed, &name, need, now, prepared).await? {
         Outcome::Waiting(reason) => Err(reason),
         _ => Ok(()),
     }
 }
 
-/// A bridge that somebody else has just written is seen again soon: that is no trouble.
 async fn apply_bridge(
     context: &Context,
     observed: &Observed,
     name: &str,
     need: bridge::Need<'_>,
     now: DateTime<Utc>,
+    prepared: &mut Prepared,
 ) -> Result<Outcome, Reason> {
     let namespace = &observed.namespace;
     let read = observed.services.get(name).map(AsRef::as_ref);
     let plan = bridge::plan(namespace, name, read, &observed.our_slices(name), need, now);
-    match apply_all(&context.client, namespace, &plan.edits).await {
-        Ok(()) | Err(Error::Stale(_)) => Ok(plan.outcome),
-        Err(error) => Err(error.reason()),
-    }
+    let applied = apply_all(&context.client, namespace, &plan.edits).await;
+    prepared.unless_stale(applied, now)?;
+    Ok(plan.outcome)
 }
 
 /// The bridges that no window needs and no route leads to.
 fn idle_bridges(observed: &Observed, needed: &HashSet<String>) -> Vec<String> {
-    let referred_to: HashSet<String> = observed
-        .objects
-        .values()
-        .flat_map(|object| object.backends())
-        .collect();
+    let led_to = observed.led_to();
     observed
         .services
         .iter()
         .filter(|(name, service)| {
-            bridge::is_bridge(service) && !needed.contains(*name) && !referred_to.contains(*name)
+            bridge::is_bridge(service) && !needed.contains(*name) && !led_to.contains(*name)
         })
         .map(|(name, _)| name.clone())
         .collect()
@@ -273,7 +285,7 @@ async fn linger_bridge(
     let need = bridge::Need::Linger {
         until: now + context.linger.longest,
     };
-    match apply_bridge(context, observed, name, need, now).await {
+    match apply_bridge(context, observed, name, need, now, prepared).await {
         Ok(Outcome::Releasing { until }) => prepared.wake_at(until),
         Ok(_) => {}
         Err(reason) => {
@@ -305,7 +317,7 @@ async fn linger_notice(
         Some(until) if now >= until => delete(context, &standing.object.metadata).await,
         Some(until) => {
             prepared.wake_at(until);
-            Ok(())
+            return;
         }
         None => {
             let until = now + context.linger.longest;
@@ -315,14 +327,11 @@ async fn linger_notice(
                 released: true,
                 ..standing.notice.clone()
             };
-            replace(
-                context,
-                object(&notice, Some(&standing.object.metadata), Some(until)),
-            )
-            .await
+            let read = &standing.object.metadata;
+            replace(context, object(&notice, Some(read), Some(until))).await
         }
     };
-    if let Err(reason) = done {
+    if let Err(reason) = prepared.unless_stale(done, now) {
         prepared.wake_at(now + RETRY);
         let port = standing.notice.port;
         tracing::warn!(port, message = reason.message, "a notice stays");
@@ -363,9 +372,12 @@ pub(super) async fn sweep(context: &Context, namespaces: &HashSet<String>) {
         if namespace.is_none_or(|namespace| namespaces.contains(namespace)) {
             continue;
         }
-        if let Err(reason) = delete(context, &object.metadata).await {
-            let notice = object.name_any();
-            tracing::warn!(notice, message = reason.message, "a notice stays");
+        match delete(context, &object.metadata).await {
+            Ok(()) | Err(Error::Stale(_)) => {}
+            Err(error) => {
+                let notice = object.name_any();
+                tracing::warn!(notice, %error, "a notice stays");
+            }
         }
     }
 }
@@ -374,23 +386,21 @@ fn notices(context: &Context) -> Api<ConfigMap> {
     Api::namespaced(context.client.clone(), &context.caches.operator_namespace)
 }
 
-/// A notice that somebody else has just written is seen again soon: that is no trouble.
-async fn replace(context: &Context, wanted: ConfigMap) -> Result<(), Reason> {
+async fn replace(context: &Context, wanted: ConfigMap) -> Result<(), Error> {
     let name = wanted.name_any();
-    let api = notices(context);
-    unless_stale(within_patience("write a notice", api.replace(&name, &by_us(), &wanted)).await)
+    let (api, by_us) = (notices(context), by_us());
+    let replaced = api.replace(&name, &by_us, &wanted);
+    within_patience("write a notice", replaced)
+        .await
+        .map(|_| ())
 }
 
-async fn delete(context: &Context, metadata: &ObjectMeta) -> Result<(), Reason> {
+async fn delete(context: &Context, metadata: &ObjectMeta) -> Result<(), Error> {
     let which = Precondition::of(metadata);
     let params = exactly(&which);
     let api = notices(context);
-    unless_stale(within_patience("delete a notice", api.delete(&which.name, &params)).await)
-}
-
-fn unless_stale<T>(result: Result<T, Error>) -> Result<(), Reason> {
-    match result {
-        Ok(_) | Err(Error::Stale(_)) => Ok(()),
-        Err(error) => Err(error.reason()),
-    }
+    let deleted = api.delete(&which.name, &params);
+    within_patience("delete a notice", deleted)
+        .await
+        .map(|_| ())
 }

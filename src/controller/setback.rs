@@ -5,11 +5,11 @@
 //! each try of a hold writes slices and takes them away again. What only could not be done (a
 //! conflict, an API server that is away) is no setback.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::HashSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::memory::Memory;
 use crate::plan::Reason;
 use crate::schedule::TargetRef;
 
@@ -30,9 +30,9 @@ impl Flip {
     }
 }
 
-/// The setbacks of all targets, by namespace, target and what was refused.
+/// The setbacks of all targets, by what was refused.
 #[derive(Debug, Default)]
-pub(super) struct Setbacks(Mutex<HashMap<(String, TargetRef, Flip), Setback>>);
+pub(super) struct Setbacks(Memory<(TargetRef, Flip), Setback>);
 
 /// The last refusal of a flip.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,16 +53,14 @@ impl Setbacks {
         flip: Flip,
         now: DateTime<Utc>,
     ) -> Option<Setback> {
-        let setbacks = self.lock();
-        let setback = setbacks.get(&(namespace.to_owned(), target.clone(), flip))?;
-        (now < setback.until).then(|| setback.clone())
+        let setback = self.0.of(namespace, &(target.clone(), flip))?;
+        (now < setback.until).then_some(setback)
     }
 
     /// What was said when it was last refused, though it may be tried again by now.
     pub(super) fn last(&self, namespace: &str, target: &TargetRef, flip: Flip) -> Option<Reason> {
-        let setbacks = self.lock();
-        let setback = setbacks.get(&(namespace.to_owned(), target.clone(), flip))?;
-        Some(setback.reason.clone())
+        let setback = self.0.of(namespace, &(target.clone(), flip))?;
+        Some(setback.reason)
     }
 
     /// A flip was refused: the next try is twice as far away as the last one was, up to half a
@@ -75,37 +73,35 @@ impl Setbacks {
         reason: Reason,
         now: DateTime<Utc>,
     ) {
-        let mut setbacks = self.lock();
-        let key = (namespace.to_owned(), target.clone(), flip);
         let (first, longest) = flip.pauses();
-        let pause = setbacks
-            .get(&key)
-            .map_or(first, |setback| (setback.pause * 2).min(longest));
-        let setback = Setback {
-            reason,
-            until: now + pause,
-            pause,
-        };
-        setbacks.insert(key, setback);
+        let key = (target.clone(), flip);
+        self.0.change(namespace, |setbacks| {
+            let last = setbacks.get(&key);
+            let pause = last.map_or(first, |setback| (setback.pause * 2).min(longest));
+            let setback = Setback {
+                reason,
+                until: now + pause,
+                pause,
+            };
+            setbacks.insert(key, setback);
+        });
     }
 
     /// Forgets the setbacks of a namespace but for those flips: one that is not wanted any more
     /// begins anew.
     pub(super) fn keep(&self, namespace: &str, is_kept: impl Fn(&TargetRef, Flip) -> bool) {
-        let mut setbacks = self.lock();
-        setbacks.retain(|(other, target, flip), _| other != namespace || is_kept(target, *flip));
+        self.0
+            .keep(namespace, |(target, flip)| is_kept(target, *flip));
+    }
+
+    /// Forgets the setbacks of any other namespace.
+    pub(super) fn keep_namespaces(&self, namespaces: &HashSet<String>) {
+        self.0.keep_namespaces(namespaces);
     }
 
     /// A target is as it should be.
     pub(super) fn over(&self, namespace: &str, target: &TargetRef) {
-        let mut setbacks = self.lock();
-        for flip in [Flip::Hold, Flip::Release] {
-            setbacks.remove(&(namespace.to_owned(), target.clone(), flip));
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<(String, TargetRef, Flip), Setback>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.keep(namespace, |(other, _)| other != target);
     }
 }
 

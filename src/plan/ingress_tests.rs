@@ -82,6 +82,30 @@ fn another_leading_window_moves_the_bridge_and_keeps_the_originals() {
 }
 
 #[test]
+fn until_the_bridge_of_another_leading_window_is_known_the_first_one_answers() {
+    let endpoints = endpoints();
+    let Desired::Held(answering) = held("entracte-b", &endpoints) else {
+        panic!("held means held");
+    };
+    let not_yet = Desired::Held(Answering {
+        bridge_ready: false,
+        ..answering
+    });
+    let first = hold_on(&shop(), "entracte-a");
+    assert_eq!(plan_of(&first, not_yet), Plan::nothing(Outcome::Held));
+
+    let one_rewritten = edited(&first, |ingress| {
+        ingress["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"] =
+            json!("front");
+    });
+    for beside in [shop(), one_rewritten] {
+        let plan = plan_of(&beside, not_yet);
+        assert!(matches!(plan.outcome, Outcome::Waiting(_)), "{plan:?}");
+        assert_eq!(plan.edits, []);
+    }
+}
+
+#[test]
 fn a_manifest_applied_again_in_the_window_is_the_new_original() {
     let held = hold_on(&shop(), "entracte-w");
     let applied = edited(&held, |value| {

@@ -215,11 +215,17 @@ pub(super) fn elsewhere(kind: TargetKind, place: &impl Display) -> Reason {
 
 /// The plan that leads every leaf to the bridge.
 fn hold<R: Route>(route: &R, around: &Surroundings, answering: Answering<'_>) -> Plan {
-    if answering.port.is_none() || answering.endpoints.is_empty() || !answering.bridge_ready {
-        let reason = no_answer(route.is_marked());
-        return Plan::nothing(Outcome::Waiting(reason));
-    }
     let originals = Originals::of(route, &around.bridges);
+    let answers = answering.port.is_some() && !answering.endpoints.is_empty();
+    if !answers || !answering.bridge_ready {
+        // Another window answers for it until proxies know the bridge of this one.
+        let outcome = if answers && originals.all_are_ours() {
+            Outcome::Held
+        } else {
+            Outcome::Waiting(no_answer(route.is_marked()))
+        };
+        return Plan::nothing(outcome);
+    }
     let mut patch = PatchBuilder::guarded(route.metadata());
     for leaf in &originals.leaves {
         let wanted = route.held(&leaf.stands, answering.bridge);
@@ -342,6 +348,15 @@ impl<'a, R: Route> Originals<'a, R> {
     fn is_ours(&self, leaf: &Leaf<R>) -> bool {
         let services = self.route.services(&leaf.stands);
         services.into_iter().any(|name| self.is_bridge(name))
+    }
+
+    /// Whether every leaf leads to bridges and nowhere else.
+    fn all_are_ours(&self) -> bool {
+        let is_ours = |leaf: &Leaf<R>| {
+            let mut services = self.route.services(&leaf.stands).into_iter();
+            services.all(|name| self.is_bridge(name)) && !self.route.leads_elsewhere(&leaf.stands)
+        };
+        self.leaves.iter().all(is_ours)
     }
 
     /// A bridge that was deleted stands in the record still.
