@@ -1,9 +1,7 @@
 //! What all tests share: a cluster, the operator, and the proxy between controller and API server.
 
-use std::error::Error;
 use std::fs;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use entracte::api::MaintenanceWindow;
@@ -17,7 +15,6 @@ use entracte_testbed::target::{Target, patches};
 use entracte_testbed::verdict::{self, Occurrence, Verdict};
 use kube::api::{DeleteParams, ListParams};
 use kube::{Api, Client, ResourceExt};
-use libtest_mimic::Failed;
 use tokio::runtime::Runtime;
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -36,10 +33,9 @@ pub(crate) const FIRST_PORT: u16 = 20000;
 const BACKENDS: usize = 2;
 
 /// A bench and the runtime on which it lives.
-#[derive(Clone)]
 pub(crate) struct Shared {
-    runtime: Arc<Runtime>,
-    bench: Arc<Bench>,
+    runtime: Runtime,
+    bench: Bench,
 }
 
 /// The cluster with the operator on it.
@@ -50,31 +46,26 @@ pub(crate) struct Bench {
 }
 
 impl Shared {
-    pub(crate) fn start(
-        run: &RunFolder,
-    ) -> std::result::Result<Self, Box<dyn Error + Send + Sync>> {
+    pub(crate) fn start(run: &RunFolder) -> Result<Self> {
         let runtime = Runtime::new()?;
         let bench = runtime.block_on(Bench::start(run))?;
-        Ok(Self {
-            runtime: Arc::new(runtime),
-            bench: Arc::new(bench),
+        Ok(Self { runtime, bench })
+    }
+
+    /// Runs the test of that name.
+    pub(crate) fn run(&self, name: &str) -> std::result::Result<(), String> {
+        let test = crate::tests().into_iter().find(|test| test.name == name);
+        let test = test.ok_or_else(|| format!("there is no test {name}"))?;
+        (test.body)(self).map_err(|error| error.to_string())
+    }
+
+    /// Runs one test with an operator that is whole and no window, whatever the test before left.
+    pub(crate) fn on_the_bench(&self, test: impl AsyncFnOnce(&Bench) -> Result) -> Result {
+        self.runtime.block_on(async {
+            self.bench.mend().await?;
+            test(&self.bench).await
         })
     }
-}
-
-/// Runs one test with an operator that is whole and no window, whatever the test before left.
-pub(crate) fn run(
-    shared: Option<&Shared>,
-    test: impl AsyncFnOnce(&Bench) -> Result,
-) -> std::result::Result<(), Failed> {
-    let Some(Shared { runtime, bench }) = shared else {
-        return Err("the cluster was not started".into());
-    };
-    let result = runtime.block_on(async {
-        bench.mend().await?;
-        test(bench).await
-    });
-    result.map_err(|error| Failed::from(error.to_string()))
 }
 
 impl Bench {

@@ -12,6 +12,7 @@ use entracte_testbed::target::Kind;
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PropagationPolicy};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
@@ -82,8 +83,9 @@ impl<'b> Crowd<'b> {
             let objects = api(bench, member.kind, &member.namespace);
             let apply = PatchParams::apply(MANAGER).force();
             let manifest = manifest(member.kind, &label, app);
-            objects.patch(APP, &apply, &Patch::Apply(manifest)).await?;
+            let applied = objects.patch(APP, &apply, &Patch::Apply(manifest)).await?;
             member.lead_to(app);
+            member.was_applied(&applied)?;
         }
         Ok(())
     }
@@ -214,6 +216,18 @@ impl Member {
             }
             Kind::HttpRoute => spec["rules"][0]["backendRefs"][0]["name"] = json!(app),
         }
+    }
+
+    /// What the applier owns is its own as of now.
+    fn was_applied(&mut self, object: &DynamicObject) -> Result {
+        let is_its = |entry: &&ManagedFieldsEntry| entry.manager.as_deref() == Some(MANAGER);
+        let mut entries = object.metadata.managed_fields.iter().flatten();
+        let entry = entries.find(is_its).ok_or("its applier owns nothing")?;
+        let owners = self.original["owners"].as_array_mut();
+        let mut owners = owners.into_iter().flatten();
+        let owner = owners.find(|owner| owner["manager"] == MANAGER);
+        owner.ok_or("nobody applied it before")?["time"] = json!(entry.time);
+        Ok(())
     }
 
     pub(crate) async fn window(&self, bench: &Bench, name: &str, schedule: &Value) -> Result {

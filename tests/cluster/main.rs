@@ -29,7 +29,8 @@
 //! The others are what these share: `bench.rs` and `scene.rs` (a cluster, an app), `objects.rs`,
 //! `crowd.rs` (many targets at once), `tools.rs` and `twins.rs` (what tools write).
 //!
-//! One after the other: they measure milliseconds, and some of them kill the controller.
+//! Two at a time, each on a cluster of its own: they mostly wait. On one cluster they go one after
+//! the other, since some of them kill the controller. `-- --test-threads 1` makes one cluster do.
 
 mod absent;
 mod bad_input;
@@ -65,29 +66,59 @@ mod warnings;
 
 use std::error::Error;
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use entracte_testbed::crew::{Crew, Done, Orders};
 use entracte_testbed::run_folder::RunFolder;
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::bench::Shared;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
+/// How many clusters there are at once: the tests mostly wait, and a cluster takes some of a core.
+const CLUSTERS: usize = 2;
+
 fn main() -> ExitCode {
     entracte_testbed::main(|launcher| {
         let mut arguments = Arguments::from_args();
-        arguments.test_threads = Some(1);
         if arguments.list {
             return libtest_mimic::run(&arguments, trials(None)).exit_code();
         }
+        let clusters = *arguments.test_threads.get_or_insert(CLUSTERS);
         let launcher = launcher.with_operator_at(env!("CARGO_BIN_EXE_entracte"));
-        launcher.run(|run| inside(&arguments, &run))
+        launcher.run_crew(
+            clusters,
+            |run, orders| inside(&run, orders),
+            move |crew| outside(&arguments, &crew),
+        )
     })
 }
 
-fn inside(arguments: &Arguments, run: &RunFolder) -> ExitCode {
+/// Has the tests run by the crew.
+fn outside(arguments: &Arguments, crew: &Arc<Crew>) -> ExitCode {
+    libtest_mimic::run(arguments, trials(Some(crew))).exit_code()
+}
+
+fn trials(crew: Option<&Arc<Crew>>) -> Vec<Trial> {
+    let trial = |test: Test| {
+        let crew = crew.cloned();
+        Trial::test(test.name, move || {
+            let crew = crew.ok_or("without a cluster they can only be listed")?;
+            let Done { printed, result } = crew.carry_out(test.name);
+            if !printed.is_empty() {
+                print!("{}:\n{printed}", test.name);
+            }
+            result.map_err(Failed::from)
+        })
+    };
+    tests().into_iter().map(trial).collect()
+}
+
+/// Runs on one cluster the tests that it is told to.
+fn inside(run: &RunFolder, orders: Orders) -> ExitCode {
     match Shared::start(run) {
-        Ok(shared) => libtest_mimic::run(arguments, trials(Some(&shared))).exit_code(),
+        Ok(shared) => orders.follow(|name| shared.run(name)),
         Err(error) => {
             eprintln!("the operator could not be put on a cluster: {error}");
             ExitCode::FAILURE
@@ -95,22 +126,26 @@ fn inside(arguments: &Arguments, run: &RunFolder) -> ExitCode {
     }
 }
 
+/// One test.
+#[derive(Clone, Copy)]
+struct Test {
+    name: &'static str,
+    body: fn(&Shared) -> Result,
+}
+
 /// The tests in a file, by their names.
 macro_rules! tests {
-    ($shared:ident: $($file:ident: $($test:ident),+;)+) => {
-        vec![$($({
-            let shared = $shared.cloned();
-            Trial::test(concat!(stringify!($file), "::", stringify!($test)), move || {
-                bench::run(shared.as_ref(), async |bench| $file::$test(bench).await)
-            })
+    ($($file:ident: $($test:ident),+;)+) => {
+        vec![$($(Test {
+            name: concat!(stringify!($file), "::", stringify!($test)),
+            body: |shared| shared.on_the_bench(async |bench| $file::$test(bench).await),
         }),+),+]
     };
 }
 
-/// Without a cluster they can only be listed.
 #[expect(clippy::too_many_lines, reason = "a table, with a line for each test")]
-fn trials(shared: Option<&Shared>) -> Vec<Trial> {
-    tests! { shared:
+fn tests() -> Vec<Test> {
+    tests! {
         flips:
             an_ingress_is_held_on_time_and_given_back_as_it_was,
             a_service_is_held_on_time_and_given_back_as_it_was,

@@ -4,11 +4,17 @@ use std::{
     env,
     io::{self, Write},
     path::PathBuf,
-    process::ExitCode,
+    process::{Command, ExitCode},
+    sync::Arc,
+    thread,
 };
+
+use futures::{StreamExt, stream::FuturesUnordered};
+use tokio::sync::{mpsc::unbounded_channel, oneshot};
 
 use crate::{
     app::server,
+    crew::{Crew, Member, Orders},
     namespace::Right,
     operator::binary,
     preflight,
@@ -99,22 +105,66 @@ impl Launcher {
         }
     }
 
+    /// The same with several processes inside, up to `size` at once, each in namespaces of its own:
+    /// `inside` follows orders, and `outside` gives them. `outside` may run on any thread, and
+    /// blocks as long as it likes; its exit code is what is returned.
+    pub fn run_crew(
+        self,
+        size: usize,
+        inside: impl FnOnce(RunFolder, Orders) -> ExitCode,
+        outside: impl FnOnce(Arc<Crew>) -> ExitCode + Send + 'static,
+    ) -> ExitCode {
+        match RunFolder::of_this_process() {
+            Some(folder) => inside(folder, Orders::of_this_process()),
+            None => in_one_thread(self.prepare_and_supervise_crew(size, outside)),
+        }
+    }
+
     fn outside(&self) -> ExitCode {
-        // One thread: what we spawn dies with the thread that spawned it.
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        let result = match runtime {
-            Ok(runtime) => runtime.block_on(self.prepare_and_supervise()),
-            Err(error) => Err(error.into()),
-        };
-        result.unwrap_or_else(|error| {
-            say(&error.to_string());
-            ExitCode::FAILURE
-        })
+        in_one_thread(self.prepare_and_supervise())
     }
 
     async fn prepare_and_supervise(&self) -> Result<ExitCode, LaunchError> {
+        let prepared = self.prepare().await?;
+        let (folder, command) = prepared.inside()?;
+        Ok(ExitCode::from(self.supervise(folder, command).await?.code))
+    }
+
+    async fn prepare_and_supervise_crew(
+        &self,
+        size: usize,
+        outside: impl FnOnce(Arc<Crew>) -> ExitCode + Send + 'static,
+    ) -> Result<ExitCode, LaunchError> {
+        let prepared = self.prepare().await?;
+        let (requests, mut requested) = unbounded_channel();
+        let (finished, finish) = oneshot::channel();
+        // No task of the runtime, which would wait for it after an interrupt.
+        let crew = Arc::new(Crew::new(size, requests));
+        thread::spawn(move || finished.send(outside(crew)));
+        let mut members = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                Some(request) = requested.recv() => {
+                    let made = prepared.member().map(|(folder, command, member)| {
+                        members.push(self.supervise(folder, command));
+                        member
+                    });
+                    // Who asked may be gone by now.
+                    let _ = request.send(made);
+                }
+                // Of one that failed, so has its order.
+                Some(ended) = members.next() => if let Ended { code, on_request: true } = ended? {
+                    while members.next().await.is_some() {}
+                    return Ok(ExitCode::from(code));
+                },
+                else => break,
+            }
+        }
+        Ok(finish.await.unwrap_or(ExitCode::FAILURE))
+    }
+
+    /// Has everything made that a run needs.
+    async fn prepare(&self) -> Result<Prepared, LaunchError> {
         run_folder::sweep();
         let plan = Plan::from_environment()?;
         let right = preflight::check(&plan).map_err(LaunchError::Missing)?;
@@ -124,25 +174,64 @@ impl Launcher {
             Binary::Built => Some(binary::build().await?),
             Binary::At(path) => Some(path.clone()),
         };
-
-        let folder = OwnedRunFolder::create()?;
-        for (name, file) in plan.files() {
-            folder.link(name, &file)?;
-        }
-        if let Some(operator) = operator {
-            folder.link(binary::NAME, &operator)?;
-        }
-        let ended = self.supervise(right, folder.folder()).await;
-        clean_up(folder, ended.as_ref().ok().copied()).await?;
-        Ok(ExitCode::from(ended?.code))
+        Ok(Prepared {
+            plan,
+            right,
+            operator,
+        })
     }
 
-    async fn supervise(&self, right: Right, folder: &RunFolder) -> io::Result<Ended> {
-        let mut command = right.isolate(env::current_exe()?.as_os_str());
+    /// Runs the inside to its end, and removes its folder.
+    async fn supervise(&self, folder: OwnedRunFolder, command: Command) -> io::Result<Ended> {
+        let ended = supervisor::supervise(command, self.on_interrupt).await;
+        clean_up(folder, ended.as_ref().ok().copied()).await?;
+        ended
+    }
+}
+
+/// One thread: what we spawn dies with the thread that spawned it.
+fn in_one_thread(launch: impl Future<Output = Result<ExitCode, LaunchError>>) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(launch),
+        Err(error) => Err(error.into()),
+    };
+    result.unwrap_or_else(|error| {
+        say(&error.to_string());
+        ExitCode::FAILURE
+    })
+}
+
+/// What every inside of a run shares.
+struct Prepared {
+    plan: Plan,
+    right: Right,
+    operator: Option<PathBuf>,
+}
+
+impl Prepared {
+    /// A folder of its own, and the command that becomes an inside.
+    fn inside(&self) -> io::Result<(OwnedRunFolder, Command)> {
+        let folder = OwnedRunFolder::create()?;
+        for (name, file) in self.plan.files() {
+            folder.link(name, &file)?;
+        }
+        if let Some(operator) = &self.operator {
+            folder.link(binary::NAME, operator)?;
+        }
+        let mut command = self.right.isolate(env::current_exe()?.as_os_str());
         command
             .args(env::args_os().skip(1))
-            .env(run_folder::VARIABLE, folder.path());
-        supervisor::supervise(command, self.on_interrupt).await
+            .env(run_folder::VARIABLE, folder.folder().path());
+        Ok((folder, command))
+    }
+
+    fn member(&self) -> io::Result<(OwnedRunFolder, Command, Member)> {
+        let (folder, mut command) = self.inside()?;
+        let member = Member::at(&mut command)?;
+        Ok((folder, command, member))
     }
 }
 

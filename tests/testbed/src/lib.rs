@@ -25,6 +25,7 @@
 //! | room | what is in it |
 //! |---|---|
 //! | [`launcher`] | from `main` to the inside |
+//! | [`crew`] | several insides at once, which take orders |
 //! | [`preflight`] | what is missing, all of it at once, with what to do |
 //! | [`programs`] | the real programs, built from their Go modules and cached |
 //! | [`namespace`] | how the namespaces are made |
@@ -49,6 +50,7 @@ compile_error!(
 pub mod api_proxy;
 pub mod app;
 pub mod cluster;
+pub mod crew;
 pub mod launcher;
 pub mod load;
 pub mod namespace;
