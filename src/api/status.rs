@@ -134,7 +134,7 @@ pub struct LastOccurrence {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct TargetCounts {
-    /// All targets that the window names or selects.
+    /// All targets that the window names, and those that it selects and can hold.
     #[schemars(range(min = 0))]
     pub total: i32,
     /// Those that answer from the backend.

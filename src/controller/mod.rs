@@ -361,8 +361,7 @@ fn next_look(
     prepared: &Prepared,
     now: DateTime<Utc>,
 ) -> Action {
-    let failed =
-        applied.values().any(|applied| applied.result.is_err()) || !prepared.trouble.is_empty();
+    let failed = applied.values().any(|applied| applied.result.is_err());
     let targets = applied
         .values()
         .flat_map(|applied| [applied.again, applied.restored_by()]);

@@ -61,9 +61,10 @@ pub(super) async fn keep(
     }
     for (window, service) in needed {
         let origin = TargetRef::service(&origin::name(service));
-        if let Some(reason) = setbacks.last(&observed.namespace, &origin, Flip::Hold) {
+        if let Some(setback) = setbacks.last(&observed.namespace, &origin, Flip::Hold) {
+            prepared.wake_at(setback.until);
             let trouble = prepared.trouble.entry(window.to_owned());
-            trouble.or_insert_with(|| without_origin(&reason));
+            trouble.or_insert_with(|| without_origin(&setback.reason));
         }
     }
 }

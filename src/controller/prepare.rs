@@ -60,9 +60,10 @@ impl Prepared {
         }
     }
 
-    fn trouble(&mut self, uid: &str, result: Result<(), Reason>) {
+    fn trouble(&mut self, uid: &str, result: Result<(), Reason>, now: DateTime<Utc>) {
         if let Err(reason) = result {
             self.trouble.insert(uid.to_owned(), reason);
+            self.wake_at(now + RETRY);
         }
     }
 }
@@ -87,7 +88,7 @@ pub(super) async fn prepare(
             None => reserve_port(context, observed, window, telling).await,
             Some(standing) => tell(context, window, telling, standing, now, &mut prepared).await,
         };
-        prepared.trouble(&window.uid, noticed);
+        prepared.trouble(&window.uid, noticed, now);
         if !reach.needs_bridge {
             continue;
         }
@@ -95,7 +96,7 @@ pub(super) async fn prepare(
         if let Some(standing) = standing {
             let notice = &standing.notice;
             let built = build_bridge(context, observed, window, notice, now, &mut prepared).await;
-            prepared.trouble(&window.uid, built);
+            prepared.trouble(&window.uid, built, now);
         }
     }
     for name in idle_bridges(observed, &needed_bridges) {

@@ -53,14 +53,13 @@ impl Setbacks {
         flip: Flip,
         now: DateTime<Utc>,
     ) -> Option<Setback> {
-        let setback = self.0.of(namespace, &(target.clone(), flip))?;
+        let setback = self.last(namespace, target, flip)?;
         (now < setback.until).then_some(setback)
     }
 
-    /// What was said when it was last refused, though it may be tried again by now.
-    pub(super) fn last(&self, namespace: &str, target: &TargetRef, flip: Flip) -> Option<Reason> {
-        let setback = self.0.of(namespace, &(target.clone(), flip))?;
-        Some(setback.reason)
+    /// The last refusal, though it may be tried again by now.
+    pub(super) fn last(&self, namespace: &str, target: &TargetRef, flip: Flip) -> Option<Setback> {
+        self.0.of(namespace, &(target.clone(), flip))
     }
 
     /// A flip was refused: the next try is twice as far away as the last one was, up to half a

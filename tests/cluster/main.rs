@@ -23,14 +23,15 @@
 //! | `policy.rs` | the admission policy that keeps a hold, and releases in spite of it |
 //! | `policies.rs` | an admission policy that refuses a hold |
 //! | `warnings.rs` | what may keep clients from the answer is said before the start |
-//! | `refusals.rs`, `bad_input.rs` | what the API server and the controller do not take |
+//! | `refusals.rs`, `bad_input/` | what the API server and the controller do not take |
 //! | `silence.rs` | a steady state makes no requests, and no right is missing or left over |
 //!
 //! The others are what these share: `bench.rs` and `scene.rs` (a cluster, an app), `objects.rs`,
 //! `crowd.rs` (many targets at once), `tools.rs` and `twins.rs` (what tools write).
 //!
 //! Two at a time, each on a cluster of its own: they mostly wait. On one cluster they go one after
-//! the other, since some of them kill the controller. `-- --test-threads 1` makes one cluster do.
+//! the other, since some of them kill the controller; and one that says `on_time` in its name has
+//! the machine to itself. `-- --test-threads 1` makes one cluster do.
 
 mod absent;
 mod bad_input;
@@ -66,7 +67,7 @@ mod warnings;
 
 use std::error::Error;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use entracte_testbed::crew::{Crew, Done, Orders};
 use entracte_testbed::run_folder::RunFolder;
@@ -101,10 +102,14 @@ fn outside(arguments: &Arguments, crew: &Arc<Crew>) -> ExitCode {
 }
 
 fn trials(crew: Option<&Arc<Crew>>) -> Vec<Trial> {
+    let beside = Arc::new(RwLock::new(()));
     let trial = |test: Test| {
-        let crew = crew.cloned();
+        let (crew, beside) = (crew.cloned(), Arc::clone(&beside));
         Trial::test(test.name, move || {
             let crew = crew.ok_or("without a cluster they can only be listed")?;
+            let alone = test.measures_milliseconds();
+            let _alone = alone.then(|| beside.write());
+            let _beside = (!alone).then(|| beside.read());
             let Done { printed, result } = crew.carry_out(test.name);
             if !printed.is_empty() {
                 print!("{}:\n{printed}", test.name);
@@ -131,6 +136,13 @@ fn inside(run: &RunFolder, orders: Orders) -> ExitCode {
 struct Test {
     name: &'static str,
     body: fn(&Shared) -> Result,
+}
+
+impl Test {
+    /// Whether it has the machine to itself.
+    fn measures_milliseconds(self) -> bool {
+        self.name.contains("_on_time_")
+    }
 }
 
 /// The tests in a file, by their names.

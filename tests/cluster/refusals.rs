@@ -11,14 +11,14 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use crate::Result;
-use crate::bad_input::{ACCEPTED, CASES, largest, rules_without_a_case};
+use crate::bad_input::{ACCEPTED, cases, largest, rules_without_a_case};
 use crate::bench::Bench;
 use crate::objects::{eventually, is, status, why};
 use crate::scene::{Scene, WINDOW, always, create, named};
 
 pub(crate) async fn what_breaks_the_schema_is_refused_with_a_sentence(bench: &Bench) -> Result {
     let mut wrong = Vec::new();
-    for (slip, manifest, parts) in CASES {
+    for (slip, manifest, parts) in cases() {
         match dry_run(&bench.client(), manifest).await? {
             Ok(()) => wrong.push(format!("{slip}: taken")),
             Err(said) if parts.iter().all(|part| said.contains(part)) => {}
