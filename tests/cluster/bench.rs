@@ -19,6 +19,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::Result;
+use crate::rights::Asked;
 
 /// Short enough for a test to see what comes after it.
 pub(crate) const LINGER: Duration = Duration::from_secs(10);
@@ -52,11 +53,14 @@ impl Shared {
         Ok(Self { runtime, bench })
     }
 
-    /// Runs the test of that name.
-    pub(crate) fn run(&self, name: &str) -> std::result::Result<(), String> {
+    /// Runs the test of that name. Returns what the controller asked the API server for.
+    pub(crate) fn run(&self, name: &str) -> std::result::Result<String, String> {
         let test = crate::tests().into_iter().find(|test| test.name == name);
         let test = test.ok_or_else(|| format!("there is no test {name}"))?;
-        (test.body)(self).map_err(|error| error.to_string())
+        let mark = self.bench.proxy.mark();
+        (test.body)(self).map_err(|error| error.to_string())?;
+        let asked = Asked::of(&self.bench.proxy.since(mark));
+        serde_json::to_string(&asked).map_err(|error| error.to_string())
     }
 
     /// Runs one test with an operator that is whole and no window, whatever the test before left.

@@ -1,6 +1,7 @@
 //! What is taken from the operator or from under it: rights, room in a quota, a target, a
 //! namespace.
 
+use std::fmt::Debug;
 use std::time::Duration;
 
 use entracte::api::conditions::ConditionType;
@@ -10,14 +11,15 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ResourceQuota};
 use k8s_openapi::api::rbac::v1::ClusterRole;
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, PostParams, PropagationPolicy};
+use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::time::sleep;
 
 use crate::Result;
 use crate::bench::Bench;
 use crate::crowd::Crowd;
-use crate::objects::{eventually, is, merge, ours, status, why};
-use crate::scene::{Scene, WINDOW, always};
+use crate::objects::{api, eventually, is, merge, ours, status, why, windows};
+use crate::scene::{APP, Scene, WINDOW, always};
 
 /// With what the names of namespaces begin in which the operator is refused something.
 pub(crate) const DENIED: &str = "denied";
@@ -140,14 +142,7 @@ pub(crate) async fn a_namespace_goes_with_what_is_held_in_it(bench: &Bench) -> R
             .await?;
     }
     for member in &crowd.members {
-        eventually("the namespace is gone", async || {
-            Ok(namespaces
-                .get_opt(&member.namespace)
-                .await?
-                .is_none()
-                .then_some(()))
-        })
-        .await?;
+        is_gone(&namespaces, &member.namespace).await?;
     }
     // Gone for half a minute, a namespace is known to be gone.
     sleep(Duration::from_secs(31)).await;
@@ -168,6 +163,43 @@ pub(crate) async fn a_namespace_goes_with_what_is_held_in_it(bench: &Bench) -> R
         assert!(tries.len() <= 4, "{tries:#?}");
     }
     Ok(())
+}
+
+/// Neither a window, nor what it holds, nor their namespace.
+pub(crate) async fn nothing_waits_to_be_deleted_for_an_operator_that_is_gone(
+    bench: &Bench,
+) -> Result {
+    let kinds = [Kind::Ingress, Kind::Service, Kind::HttpRoute];
+    bench.cluster.install_gateway_api().await?;
+    let crowd = Crowd::set(bench, "gone", &kinds).await?;
+    crowd.windows(WINDOW, &always()).await?;
+    crowd
+        .all("it is held", |it, view| view.is_led_by(it, WINDOW))
+        .await?;
+    bench.operator().await.controller().kill().await?;
+    let namespaces = Api::<Namespace>::all(bench.client());
+    let delete = DeleteParams::default();
+    for member in &crowd.members {
+        let windows = windows(bench, &member.namespace);
+        windows.delete(WINDOW, &delete).await?;
+        is_gone(&windows, WINDOW).await?;
+        let targets = api(bench, member.kind, &member.namespace);
+        targets.delete(APP, &delete).await?;
+        is_gone(&targets, APP).await?;
+        namespaces.delete(&member.namespace, &delete).await?;
+        is_gone(&namespaces, &member.namespace).await?;
+    }
+    Ok(())
+}
+
+async fn is_gone<K>(objects: &Api<K>, name: &str) -> Result
+where
+    K: Clone + Debug + DeserializeOwned,
+{
+    eventually("it is gone", async || {
+        Ok(objects.get_opt(name).await?.is_none().then_some(()))
+    })
+    .await
 }
 
 pub(crate) async fn a_target_that_is_made_anew_in_the_window_is_held_anew(bench: &Bench) -> Result {

@@ -1,22 +1,30 @@
-//! A window that ends early restores at once: three ways.
+//! A window that ends early restores at once, in whichever way it does.
+
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entracte::api::status::Phase;
 use entracte_testbed::load::Load;
 use entracte_testbed::target::Kind;
 use entracte_testbed::verdict::Occurrence;
-use kube::api::DeleteParams;
+use kube::api::{DeleteParams, PropagationPolicy};
 use serde_json::json;
+use tokio::time::{sleep, timeout};
 
 use crate::Result;
 use crate::bench::Bench;
+use crate::crowd::Crowd;
 use crate::objects::{self, status};
-use crate::scene::{Scene, WINDOW, once, settled, sleep_until, soon, text};
+use crate::scene::{Scene, WINDOW, always, once, settled, sleep_until, soon, text};
 
 const KINDS: [Kind; 2] = [Kind::Ingress, Kind::Service];
 
 /// From the change of the window to the patch of the target: a watch event and a plan.
 const AT_ONCE: TimeDelta = TimeDelta::milliseconds(500);
+
+/// In the foreground an object is deleted by the platform's garbage collector, which looks for new
+/// kinds every half minute.
+const COLLECTOR_LOOKS: Duration = Duration::from_secs(40);
 
 /// A scene whose window, which would last for a minute, holds Ingress and Service.
 struct Held<'b> {
@@ -118,4 +126,41 @@ pub(crate) async fn deleting_a_window_restores_at_once(bench: &Bench) -> Result 
     windows.delete(WINDOW, &DeleteParams::default()).await?;
     held.comes_back(end).await?;
     Ok(())
+}
+
+/// Nothing of ours is owned by a window, and no finalizer of ours is on it.
+pub(crate) async fn a_window_may_be_deleted_in_any_way(bench: &Bench) -> Result {
+    let ways = [
+        PropagationPolicy::Background,
+        PropagationPolicy::Foreground,
+        PropagationPolicy::Orphan,
+    ];
+    bench.cluster.install_gateway_api().await?;
+    let kinds = [Kind::Ingress, Kind::Service, Kind::HttpRoute];
+    let each: Vec<Kind> = ways.iter().flat_map(|_| kinds).collect();
+    let crowd = Crowd::set(bench, "any-way", &each).await?;
+    crowd.windows(WINDOW, &always()).await?;
+    crowd
+        .all("it is held", |it, view| view.is_led_by(it, WINDOW))
+        .await?;
+    for (members, way) in crowd.members.chunks(kinds.len()).zip(ways) {
+        for member in members {
+            let windows = objects::windows(bench, &member.namespace);
+            let delete = DeleteParams {
+                propagation_policy: Some(way.clone()),
+                ..DeleteParams::default()
+            };
+            windows.delete(WINDOW, &delete).await?;
+            let gone = async || {
+                while windows.get_opt(WINDOW).await?.is_some() {
+                    sleep(Duration::from_millis(100)).await;
+                }
+                Result::Ok(())
+            };
+            timeout(COLLECTOR_LOOKS, gone()).await??;
+        }
+    }
+    crowd
+        .all("it is as before", |it, view| view.is_as_before(it))
+        .await
 }

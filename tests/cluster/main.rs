@@ -24,7 +24,8 @@
 //! | `policies.rs` | an admission policy that refuses a hold |
 //! | `warnings.rs` | what may keep clients from the answer is said before the start |
 //! | `refusals.rs`, `bad_input/` | what the API server and the controller do not take |
-//! | `silence.rs` | a steady state makes no requests, and no right is missing or left over |
+//! | `silence.rs` | a steady state makes no requests, nor does a change that concerns nobody |
+//! | `rights.rs` | no right is missing or left over |
 //!
 //! The others are what these share: `bench.rs` and `scene.rs` (a cluster, an app), `objects.rs`,
 //! `crowd.rs` (many targets at once), `tools.rs` and `twins.rs` (what tools write).
@@ -55,6 +56,7 @@ mod refusals;
 mod rehearsals;
 mod release_all;
 mod restore;
+mod rights;
 mod routes;
 mod scene;
 mod schedules;
@@ -67,13 +69,14 @@ mod warnings;
 
 use std::error::Error;
 use std::process::ExitCode;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use entracte_testbed::crew::{Crew, Done, Orders};
 use entracte_testbed::run_folder::RunFolder;
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Trial};
 
 use crate::bench::Shared;
+use crate::rights::Asked;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -103,8 +106,9 @@ fn outside(arguments: &Arguments, crew: &Arc<Crew>) -> ExitCode {
 
 fn trials(crew: Option<&Arc<Crew>>) -> Vec<Trial> {
     let beside = Arc::new(RwLock::new(()));
+    let asked = Arc::new(Mutex::new(Asked::default()));
     let trial = |test: Test| {
-        let (crew, beside) = (crew.cloned(), Arc::clone(&beside));
+        let (crew, beside, asked) = (crew.cloned(), Arc::clone(&beside), Arc::clone(&asked));
         Trial::test(test.name, move || {
             let crew = crew.ok_or("without a cluster they can only be listed")?;
             let alone = test.measures_milliseconds();
@@ -114,10 +118,21 @@ fn trials(crew: Option<&Arc<Crew>>) -> Vec<Trial> {
             if !printed.is_empty() {
                 print!("{}:\n{printed}", test.name);
             }
-            result.map_err(Failed::from)
+            lock(&asked).extend(serde_json::from_str(&result?)?);
+            Ok(())
         })
     };
-    tests().into_iter().map(trial).collect()
+    let mut trials: Vec<Trial> = tests().into_iter().map(trial).collect();
+    trials.push(Trial::test(RIGHTS, move || {
+        // All others have begun before this one, and are over when this passes.
+        let _all_are_over = beside.write();
+        Ok(lock(&asked).is_what_is_granted()?)
+    }));
+    trials
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Runs on one cluster the tests that it is told to.
@@ -130,6 +145,9 @@ fn inside(run: &RunFolder, orders: Orders) -> ExitCode {
         }
     }
 }
+
+/// The last test, which is about all the others.
+const RIGHTS: &str = "rights::the_controller_has_the_rights_it_uses_and_no_others";
 
 /// One test.
 #[derive(Clone, Copy)]
@@ -192,7 +210,8 @@ fn tests() -> Vec<Test> {
         early_end:
             moving_the_end_restores_at_once,
             suspending_a_window_restores_at_once_and_resuming_it_holds_again,
-            deleting_a_window_restores_at_once;
+            deleting_a_window_restores_at_once,
+            a_window_may_be_deleted_in_any_way;
         edits:
             what_a_user_writes_to_a_held_ingress_is_kept,
             what_a_user_writes_to_a_held_service_is_kept;
@@ -226,6 +245,7 @@ fn tests() -> Vec<Test> {
             a_right_taken_away_in_the_window_is_named_and_waited_for,
             a_quota_that_leaves_no_room_is_named_and_nothing_is_half_done,
             a_namespace_goes_with_what_is_held_in_it,
+            nothing_waits_to_be_deleted_for_an_operator_that_is_gone,
             a_target_that_is_made_anew_in_the_window_is_held_anew;
         ownership:
             managed_fields_are_after_a_window_what_they_were_before,
@@ -279,7 +299,6 @@ fn tests() -> Vec<Test> {
             a_field_that_is_not_honoured_is_named_and_nothing_is_held,
             an_object_that_nobody_can_read_stalls_nobody;
         silence:
-            a_steady_state_makes_no_requests,
-            the_controller_has_the_rights_it_uses_and_no_others;
+            a_steady_state_makes_no_requests;
     }
 }

@@ -1,32 +1,31 @@
-//! A steady state makes no requests, and the controller has the rights that it uses.
+//! A steady state makes no requests, and neither does a change that concerns nobody.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use entracte_testbed::api_proxy::{Outcome, Recorded, Verb};
+use entracte_testbed::api_proxy::{Mark, Verb};
 use entracte_testbed::target::Kind;
 use entracte_testbed::verdict::Occurrence;
-use k8s_openapi::api::core::v1::ConfigMap;
-use k8s_openapi::api::rbac::v1::{ClusterRole, PolicyRule, Role};
+use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use kube::Api;
-use kube::api::ListParams;
+use kube::api::{ListParams, PostParams};
+use serde_json::json;
 use tokio::time::sleep;
 
 use crate::Result;
 use crate::bench::Bench;
-use crate::denials::DENIED;
-use crate::objects::eventually;
-use crate::scene::{Scene, always, create, named, once, soon};
+use crate::objects::{api, eventually, merge};
+use crate::routes::BEHIND_A_GATEWAY;
+use crate::scene::{APP, Scene, always, create, named, once, soon};
+
+const KINDS: [Kind; 3] = [Kind::Ingress, Kind::Service, Kind::HttpRoute];
 
 /// Longer than the controller ever sleeps.
 const LONG: Duration = Duration::from_secs(35);
 
 pub(crate) async fn a_steady_state_makes_no_requests(bench: &Bench) -> Result {
-    let scene = Scene::set(bench, "steady").await?;
-    scene
-        .window("held", always(), &[Kind::Ingress, Kind::Service])
-        .await?;
+    let scene = Scene::set_behind(bench, "steady", BEHIND_A_GATEWAY).await?;
+    scene.window("held", always(), &KINDS).await?;
     let tomorrow = soon(60).start + TimeDelta::days(1);
     let later = Occurrence {
         start: tomorrow,
@@ -46,11 +45,31 @@ pub(crate) async fn a_steady_state_makes_no_requests(bench: &Bench) -> Result {
     sleep(Duration::from_secs(2)).await;
     let settled = bench.proxy.mark();
     sleep(LONG).await;
+    nothing_was_asked_since(bench, settled);
+
+    let settled = bench.proxy.mark();
+    for kind in KINDS {
+        let objects = api(bench, kind, &scene.namespace);
+        let labelled = json!({"metadata": {"labels": {"team": "web"}}});
+        merge(&objects, APP, labelled).await?;
+    }
+    let services = Api::<Service>::namespaced(bench.client(), &scene.namespace);
+    let bystander = json!({
+        "metadata": {"name": "bystander"},
+        "spec": {"selector": {"app": "bystander"}, "ports": [{"port": 80}]},
+    });
+    let bystander = serde_json::from_value(bystander)?;
+    services.create(&PostParams::default(), &bystander).await?;
+    sleep(Duration::from_secs(3)).await;
+    nothing_was_asked_since(bench, settled);
+    Ok(())
+}
+
+fn nothing_was_asked_since(bench: &Bench, settled: Mark) {
     let mut requests = bench.proxy.since(settled);
     // Watches end and begin anew for as long as the controller runs.
     requests.retain(|recorded| recorded.request.verb != Verb::Watch);
     assert_eq!(requests, []);
-    Ok(())
 }
 
 /// Two windows are active: the other notices go when their linger is over.
@@ -61,63 +80,4 @@ async fn nothing_lingers(bench: &Bench) -> Result {
         Ok((notices.list(&labelled).await?.items.len() == 2).then_some(()))
     })
     .await
-}
-
-/// The last test: what all of them needed is what `deploy/` grants.
-pub(crate) async fn the_controller_has_the_rights_it_uses_and_no_others(bench: &Bench) -> Result {
-    let requests = bench.proxy.requests();
-    let is_denied_on_purpose = |recorded: &&Recorded| {
-        let namespace = recorded.request.namespace.as_ref();
-        namespace.is_some_and(|namespace| namespace.starts_with(DENIED))
-    };
-    let forbidden: Vec<&Recorded> = requests
-        .iter()
-        .filter(|recorded| matches!(recorded.outcome, Outcome::Answered { status: 403, .. }))
-        .filter(|recorded| !is_denied_on_purpose(recorded))
-        .collect();
-    assert!(forbidden.is_empty(), "{forbidden:?}");
-
-    let read_after_a_conflict =
-        ["ingresses", "httproutes"].map(|kind| (kind.to_owned(), "get".to_owned()));
-    let used: BTreeSet<(String, String)> = requests
-        .iter()
-        .map(|recorded| {
-            (
-                recorded.request.resource.clone(),
-                recorded.request.verb.to_string(),
-            )
-        })
-        .collect();
-    let name = "entracte-controller";
-    let everywhere = Api::<ClusterRole>::all(bench.client()).get(name).await?;
-    let here = Api::<Role>::namespaced(bench.client(), "entracte-system")
-        .get(name)
-        .await?;
-    let granted: BTreeSet<(String, String)> = [everywhere.rules, here.rules]
-        .into_iter()
-        .flatten()
-        .flatten()
-        .flat_map(rights)
-        .collect();
-    let unused: Vec<_> = granted.difference(&used).collect();
-    assert!(
-        unused
-            .iter()
-            .all(|right| read_after_a_conflict.contains(right)),
-        "{unused:?}"
-    );
-    Ok(())
-}
-
-fn rights(rule: PolicyRule) -> impl Iterator<Item = (String, String)> {
-    let verbs = rule.verbs;
-    rule.resources
-        .unwrap_or_default()
-        .into_iter()
-        .flat_map(move |resource| {
-            verbs
-                .clone()
-                .into_iter()
-                .map(move |verb| (resource.clone(), verb))
-        })
 }

@@ -49,14 +49,14 @@ pub(crate) struct Member {
 pub struct Done {
     /// What was printed meanwhile.
     pub printed: String,
-    /// Why it failed, where it did.
-    pub result: Result<(), String>,
+    /// What there is to report, or why it failed.
+    pub result: Result<String, String>,
 }
 
 /// The last line of an order.
 #[derive(Serialize, Deserialize)]
 struct Last {
-    failure: Option<String>,
+    result: Result<String, String>,
 }
 
 impl Crew {
@@ -146,8 +146,7 @@ impl Member {
                 continue;
             };
             printed += rest;
-            let last: Last = serde_json::from_str(last)?;
-            let result = last.failure.map_or(Ok(()), Err);
+            let Last { result } = serde_json::from_str(last)?;
             return Ok(Done { printed, result });
         }
     }
@@ -164,19 +163,16 @@ impl Orders {
     }
 
     /// Follows each order until there are no more. Fails where any of them failed or panicked.
-    pub fn follow(self, obey: impl Fn(&str) -> Result<(), String>) -> ExitCode {
+    pub fn follow(self, obey: impl Fn(&str) -> Result<String, String>) -> ExitCode {
         // To where all else about the order goes.
         panic::set_hook(Box::new(|panic| println!("{panic}")));
         let mut all_well = true;
         for order in io::stdin().lines() {
             let Ok(order) = order else { break };
             let result = panic::catch_unwind(AssertUnwindSafe(|| obey(&order)));
-            let failure = match result {
-                Ok(result) => result.err(),
-                Err(panic) => Some(message(&*panic)),
-            };
-            all_well &= failure.is_none();
-            let Ok(last) = serde_json::to_string(&Last { failure }) else {
+            let result = result.unwrap_or_else(|panic| Err(message(&*panic)));
+            all_well &= result.is_ok();
+            let Ok(last) = serde_json::to_string(&Last { result }) else {
                 break;
             };
             println!("{OVER}{last}");
@@ -227,12 +223,12 @@ mod tests {
     fn what_an_order_prints_and_how_it_ends_is_its_own() {
         let (crew, making) = crew(
             1,
-            r#"read order; echo "one: $order"; printf 'two\036{"failure":null}\n'
-               read order; printf '\036{"failure":"no"}\n'"#,
+            r#"read order; echo "one: $order"; printf 'two\036{"result":{"Ok":"yes"}}\n'
+               read order; printf '\036{"result":{"Err":"no"}}\n'"#,
         );
         let done = crew.carry_out("first");
         assert_eq!(done.printed, "one: first\ntwo");
-        assert_eq!(done.result, Ok(()));
+        assert_eq!(done.result, Ok("yes".to_owned()));
         let done = crew.carry_out("second");
         assert_eq!(
             (done.printed, done.result),
@@ -244,10 +240,10 @@ mod tests {
 
     #[test]
     fn one_that_dies_fails_its_order_and_another_takes_the_next() {
-        let (crew, making) = crew(1, "read order; echo gone");
+        let (crew, making) = crew(1, "read order; echo farewell");
         for _ in 0..2 {
             let failure = crew.carry_out("any").result.unwrap_err();
-            assert!(failure.contains("gone"), "{failure}");
+            assert!(failure.contains("farewell"), "{failure}");
         }
         drop(crew);
         assert_eq!(making.join().unwrap(), 2);
@@ -257,11 +253,11 @@ mod tests {
     fn there_are_no_more_members_than_the_crew_has() {
         let (crew, making) = crew(
             2,
-            r#"while read order; do sleep 0.1; printf '\036{"failure":null}\n'; done"#,
+            r#"while read order; do sleep 0.1; printf '\036{"result":{"Ok":""}}\n'; done"#,
         );
         std::thread::scope(|scope| {
             for _ in 0..6 {
-                scope.spawn(|| assert_eq!(crew.carry_out("any").result, Ok(())));
+                scope.spawn(|| assert_eq!(crew.carry_out("any").result, Ok(String::new())));
             }
         });
         drop(crew);
