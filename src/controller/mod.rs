@@ -14,7 +14,7 @@
 //! | 4 prepare | `prepare.rs` | yes, nothing of the user's |
 //! | 5 rehearse | `rehearse.rs` | yes, nothing of the user's |
 //! | 6 look behind | `origins.rs` | yes, nothing of the user's |
-//! | 7 status | `status.rs`, `lines.rs`, `warn.rs` | no |
+//! | 7 status | `status.rs`, `findings.rs`, `lines.rs`, `warn.rs` | no |
 //! | 8 report | `report.rs` | yes, the status of windows |
 //! | 9 tell | `event.rs` | yes, an Event for a window that is refused |
 //!
@@ -40,6 +40,7 @@ mod confirm;
 mod contention;
 pub(crate) mod courtesy;
 mod event;
+mod findings;
 mod installed;
 mod lines;
 mod memory;
