@@ -1,7 +1,7 @@
 //! From `main` to the inside of a run.
 
 use std::{
-    env,
+    env, fs,
     io::{self, Write},
     path::PathBuf,
     process::{Command, ExitCode},
@@ -221,7 +221,8 @@ impl Prepared {
         if let Some(operator) = &self.operator {
             folder.link(binary::NAME, operator)?;
         }
-        let mut command = self.right.isolate(env::current_exe()?.as_os_str());
+        let program = this_program(folder.folder())?;
+        let mut command = self.right.isolate(program.as_os_str());
         command
             .args(env::args_os().skip(1))
             .env(run_folder::VARIABLE, folder.folder().path());
@@ -233,6 +234,17 @@ impl Prepared {
         let member = Member::at(&mut command)?;
         Ok((folder, command, member))
     }
+}
+
+/// The file of this program. Where it was built anew while we waited, a copy of what runs.
+fn this_program(folder: &RunFolder) -> io::Result<PathBuf> {
+    let path = env::current_exe()?;
+    if path.exists() {
+        return Ok(path);
+    }
+    let copy = folder.program("itself");
+    fs::copy("/proc/self/exe", &copy)?;
+    Ok(copy)
 }
 
 /// The logs are what a failure is understood by. Who interrupts a run does not want them.
