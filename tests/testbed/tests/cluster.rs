@@ -3,7 +3,7 @@
 use std::{
     error::Error,
     process::ExitCode,
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -47,6 +47,8 @@ struct Bench {
     cluster: Cluster,
     runtime: Arc<Runtime>,
     ready_after: Duration,
+    /// Who needs the Gateway API, and who takes it away.
+    gateway_api: Arc<Mutex<()>>,
 }
 
 impl Bench {
@@ -58,6 +60,7 @@ impl Bench {
             cluster,
             runtime: Arc::new(runtime),
             ready_after: started.elapsed(),
+            gateway_api: Arc::default(),
         })
     }
 }
@@ -85,9 +88,11 @@ fn tests(bench: Option<&Bench>) -> Vec<Trial> {
             bench.runtime.block_on(an_app_answers(&bench.cluster))
         }),
         test("each_proxy_serves_its_own_ingresses_and_routes", |bench| {
+            let _turn = bench.gateway_api.lock();
             bench.runtime.block_on(each_proxy_serves(&bench.cluster))
         }),
         test("the_gateway_api_goes_and_comes_back", |bench| {
+            let _turn = bench.gateway_api.lock();
             bench.runtime.block_on(gateway_api_goes(&bench.cluster))
         }),
         test("a_pod_that_is_not_ready_gets_no_requests", |bench| {
