@@ -63,6 +63,12 @@ pub fn is_ours(metadata: &ObjectMeta) -> bool {
     managed_by.is_some_and(|by| by == MANAGED_BY)
 }
 
+/// Whether a label or annotation called `key` is one of ours.
+pub fn is_our_key(key: &str) -> bool {
+    key.strip_prefix(GROUP)
+        .is_some_and(|rest| rest.starts_with('/'))
+}
+
 /// Whether an object is one of ours that `label` says something of.
 pub fn is_ours_with(metadata: &ObjectMeta, label: &str) -> bool {
     let labels = metadata.labels.as_ref();

@@ -97,7 +97,10 @@ impl Contentions {
         now: DateTime<Utc>,
     ) -> Option<Contended> {
         self.contended(namespace, target, now, |contention, until| {
-            contention.held.is_none().then_some(until)
+            let (pause, _) = contention.pause?;
+            // A clock that was set back makes no pause longer.
+            let waits = contention.held.is_none() && until <= now + pause;
+            waits.then_some(until)
         })
     }
 

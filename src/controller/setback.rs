@@ -54,7 +54,9 @@ impl Setbacks {
         now: DateTime<Utc>,
     ) -> Option<Setback> {
         let setback = self.last(namespace, target, flip)?;
-        (now < setback.until).then_some(setback)
+        // A clock that was set back makes no pause longer.
+        let waits = now < setback.until && setback.until <= now + setback.pause;
+        waits.then_some(setback)
     }
 
     /// The last refusal, though it may be tried again by now.

@@ -53,6 +53,22 @@ fn looks_for(service: &Service) -> String {
     json!([selector(&spec), ports, families, publishes]).to_string()
 }
 
+/// Whether an origin shows what `service` would lead to. It may show more: who admits objects to the
+/// cluster may have given it another family.
+fn shows(origin: &Service, service: &Service) -> bool {
+    let families = Family::of(origin);
+    let with_families_of = |other: &Service| {
+        let mut alike = origin.clone();
+        let spec = alike.spec.get_or_insert_default();
+        spec.ip_families = other.spec.clone().unwrap_or_default().ip_families;
+        alike
+    };
+    Family::of(service)
+        .iter()
+        .all(|family| families.contains(family))
+        && looks_for(&with_families_of(service)) == looks_for(service)
+}
+
 fn protocol(port: &ServicePort) -> &str {
     port.protocol.as_deref().unwrap_or("TCP")
 }
@@ -79,7 +95,8 @@ pub fn edits<'a>(
     let mut edits = Vec::new();
     for origin in services.into_iter().filter(|service| is_origin(service)) {
         let called = origin.metadata.name.clone().unwrap_or_default();
-        if name(origin) != called || !wanted.contains_key(&called) {
+        let served = wanted.get(&called).and_then(|services| services.first());
+        if !served.is_some_and(|service| shows(origin, service)) {
             edits.push(Edit::DeleteOrigin(Precondition::of(&origin.metadata)));
         }
         // One that somebody edited is made anew once it is gone.
@@ -269,6 +286,20 @@ mod tests {
         let mut origins = made(&[&held()]);
         let spec = origins[0].spec.as_mut().unwrap();
         spec.selector = Some([("app".to_owned(), "mine".to_owned())].into());
+        let gone = [Edit::DeleteOrigin(Precondition::of(&origins[0].metadata))];
+        assert_eq!(edits("shop", &origins, [&held()]), gone);
+    }
+
+    #[test]
+    fn an_origin_that_was_given_another_family_shows_enough() {
+        let mut origins = made(&[&held()]);
+        let spec = origins[0].spec.as_mut().unwrap();
+        spec.ip_families = Some(vec!["IPv4".to_owned(), "IPv6".to_owned()]);
+        spec.ip_family_policy = Some("PreferDualStack".to_owned());
+        assert_eq!(edits("shop", &origins, [&held()]), []);
+
+        let spec = origins[0].spec.as_mut().unwrap();
+        spec.ip_families = Some(vec!["IPv6".to_owned()]);
         let gone = [Edit::DeleteOrigin(Precondition::of(&origins[0].metadata))];
         assert_eq!(edits("shop", &origins, [&held()]), gone);
     }

@@ -129,7 +129,7 @@ fn hold(observed: &Observed<'_>, answering: Answering<'_>, now: DateTime<Utc>) -
     let is_held = bears_key(service) || marks::say_held(&service.metadata);
     let port = match answering.port {
         Some(port) if is_held && !answered.is_empty() || silent.is_empty() => port,
-        _ => return Plan::nothing(Outcome::Waiting(no_answer(is_held))),
+        _ => return nobody_answers(observed, answering),
     };
     let wanted = slices::desired(service, answering.endpoints, port)
         .into_iter()
@@ -159,6 +159,20 @@ fn hold(observed: &Observed<'_>, answering: Answering<'_>, now: DateTime<Utc>) -
             Plan::new(edits, left.outcome())
         }
     }
+}
+
+/// Somebody may have undone the hold: beside the app's own endpoints, those of pods that are gone
+/// would lead some of its clients nowhere.
+fn nobody_answers(observed: &Observed<'_>, answering: Answering<'_>) -> Plan {
+    let is_held = bears_key(observed.service);
+    let leads_nowhere = |slice: &&&EndpointSlice| {
+        let mut pods = answering.backend.iter();
+        !pods.any(|pod| slices::leads_to(slice, pod.address))
+    };
+    let ours = observed.ours.iter().filter(|_| !is_held);
+    let edits = ours.filter(leads_nowhere).map(|slice| delete(slice));
+    let outcome = Outcome::Waiting(no_answer(is_held));
+    Plan::new(edits.collect(), outcome)
 }
 
 /// What is known of the hold: as the annotation says, or, where the selector is taken over now, anew.
@@ -226,7 +240,8 @@ fn release(observed: &Observed<'_>, linger: Linger, now: DateTime<Utc>) -> Plan 
         .iter()
         .copied()
         .partition(|slice| slices::is_owned_by(slice, service));
-    let since = released(&own).filter(|_| !bears_key(service));
+    // What is yet to come was written by a clock that is ahead of ours.
+    let since = released(&own).filter(|(since, _)| !bears_key(service) && *since <= now);
     let longest = now + linger.longest.max(linger.unready);
     let mut edits = Vec::new();
     if since.is_none() {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::plan::backend::Endpoint;
-use crate::plan::testing::{endpoints, held, object, only_patch, patched, stored};
+use crate::plan::testing::{edited, endpoints, held, object, only_patch, patched, stored};
 use crate::plan::{Desired, OWNED, Reason};
 
 const CART: &str = r"
@@ -229,6 +229,76 @@ fn slices_stay_as_they_are_while_no_backend_pod_answers() {
     let (service, slices) = held_cart();
     let plan = plan_of(&service, &slices, held("entracte-w", &[]), 9);
     assert_eq!(plan.edits, []);
+}
+
+#[test]
+fn a_hold_that_was_undone_while_every_backend_pod_is_gone_leaves_no_dead_endpoints() {
+    let (service, slices) = held_cart();
+    let undone: Service = edited(&service, |service| {
+        let selector = service["spec"]["selector"].as_object_mut().unwrap();
+        selector.remove("entracte.dev/hold");
+    });
+    let plan = plan_of(&undone, &slices, held("entracte-w", &[]), 9);
+    assert_eq!(
+        plan.edits,
+        [Edit::DeleteSlice(Precondition::of(&slices[0].metadata))]
+    );
+
+    let pods = endpoints();
+    let Desired::Held(answering) = held("entracte-w", &pods) else {
+        panic!("held means held");
+    };
+    let not_on_this_port_yet = Desired::Held(Answering {
+        endpoints: &[],
+        ..answering
+    });
+    let plan = plan_of(&undone, &slices, not_on_this_port_yet, 9);
+    assert_eq!(plan.edits, [], "the pods may answer on another port");
+}
+
+#[test]
+fn what_others_write_on_our_slices_is_theirs() {
+    let (service, mut slices) = held_cart();
+    let theirs = |key: &str| (key.to_owned(), "theirs".to_owned());
+    let metadata = &mut slices[0].metadata;
+    metadata
+        .labels
+        .get_or_insert_default()
+        .extend([theirs("cost-centre")]);
+    metadata
+        .annotations
+        .get_or_insert_default()
+        .extend([theirs("example.com/seen")]);
+    let plan = plan_of(&service, &slices, held("entracte-w", &endpoints()), 9);
+    assert_eq!(plan.edits, []);
+
+    let metadata = &mut slices[0].metadata;
+    metadata
+        .annotations
+        .get_or_insert_default()
+        .extend([theirs("entracte.dev/released-at")]);
+    let plan = plan_of(&service, &slices, held("entracte-w", &endpoints()), 9);
+    let [Edit::ReplaceSlice(replaced)] = &plan.edits[..] else {
+        panic!("{plan:?}")
+    };
+    let labels = replaced.metadata.labels.as_ref().unwrap();
+    assert_eq!(labels["cost-centre"], "theirs");
+    let annotations = replaced.metadata.annotations.as_ref().unwrap();
+    assert_eq!(annotations["example.com/seen"], "theirs");
+    assert_eq!(annotations.get("entracte.dev/released-at"), None);
+}
+
+#[test]
+fn a_release_that_was_written_by_a_clock_ahead_of_ours_is_said_anew() {
+    let (service, slices) = held_cart();
+    let edits = plan_of(&service, &slices, Desired::Released, 60).edits;
+    let (service, slices) = (patched(&service, &edits), stored(&slices, &edits));
+    let plan = plan_of(&service, &slices, Desired::Released, 10);
+    let [Edit::ReplaceSlice(said), ..] = &plan.edits[..] else {
+        panic!("{plan:?}")
+    };
+    let since = names::instant(&said.metadata, names::RELEASED_ANNOTATION);
+    assert_eq!(since, Some(at(10)));
 }
 
 #[test]

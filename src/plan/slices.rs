@@ -226,24 +226,37 @@ pub fn edits<'a>(
     edits
 }
 
+/// Whether all that is ours is as it should be. What a webhook or a person adds is theirs.
 fn says_the_same(present: &EndpointSlice, wanted: &EndpointSlice) -> bool {
-    let labels = |slice: &EndpointSlice| slice.metadata.labels.clone().unwrap_or_default();
     let owners =
         |slice: &EndpointSlice| slice.metadata.owner_references.clone().unwrap_or_default();
+    let mut labels = wanted.metadata.labels.iter().flatten();
+    let has = |key: &str, value: &str| label(present, key) == Some(value);
     present.endpoints == wanted.endpoints
         && present.ports == wanted.ports
         && present.address_type == wanted.address_type
-        && labels(present) == labels(wanted)
+        && labels.all(|(key, value)| has(key, value))
         && owners(present) == owners(wanted)
-        && present.metadata.annotations == wanted.metadata.annotations
+        && our_annotations(present).eq(our_annotations(wanted))
 }
 
+fn our_annotations(slice: &EndpointSlice) -> impl Iterator<Item = (&String, &String)> {
+    let annotations = slice.metadata.annotations.iter().flatten();
+    annotations.filter(|(key, _)| names::is_our_key(key))
+}
+
+/// What is wanted, over what is present.
 fn over(present: &EndpointSlice, mut wanted: EndpointSlice) -> EndpointSlice {
-    wanted
-        .metadata
-        .resource_version
-        .clone_from(&present.metadata.resource_version);
-    wanted.metadata.uid.clone_from(&present.metadata.uid);
+    let metadata = present.metadata.clone();
+    let mut labels = metadata.labels.unwrap_or_default();
+    labels.extend(wanted.metadata.labels.unwrap_or_default());
+    let mut annotations = metadata.annotations.unwrap_or_default();
+    annotations.retain(|key, _| !names::is_our_key(key));
+    annotations.extend(wanted.metadata.annotations.unwrap_or_default());
+    wanted.metadata.labels = Some(labels);
+    wanted.metadata.annotations = (!annotations.is_empty()).then_some(annotations);
+    wanted.metadata.resource_version = metadata.resource_version;
+    wanted.metadata.uid = metadata.uid;
     wanted
 }
 
@@ -272,6 +285,12 @@ pub(super) fn has_port(slice: &EndpointSlice, name: &str) -> bool {
     ports
         .iter()
         .any(|port| port.name.as_deref().unwrap_or_default() == name && port.port.is_some())
+}
+
+/// Whether `address` is one of the endpoints of `slice`.
+pub fn leads_to(slice: &EndpointSlice, address: IpAddr) -> bool {
+    let mut addresses = slice.endpoints.iter().flat_map(|it| &it.addresses);
+    addresses.any(|other| other.parse() == Ok(address))
 }
 
 /// Whether `slice` leads to `port` of its endpoints.
