@@ -93,6 +93,20 @@ impl Error {
         }
     }
 
+    /// Whether the API server was reached and could not do it: a webhook that it has to ask may be
+    /// down for as long as it likes. The edit may have been made all the same.
+    pub(crate) fn may_last(&self) -> bool {
+        match self {
+            Self::Silent { .. } => true,
+            Self::Failed { source, .. } => {
+                // A 503 says when to come back (`courtesy.rs`).
+                matches!(&**source, kube::Error::Api(status) if status.code >= 500
+                    && status.code != 503)
+            }
+            Self::Stale(_) | Self::Forbidden { .. } => false,
+        }
+    }
+
     /// What a status says of it.
     pub fn reason(&self) -> Reason {
         let word = match self {

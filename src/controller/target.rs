@@ -1,6 +1,7 @@
 //! Step 2, continued: one target, its plan made and applied until it holds. Touches the cluster.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use k8s_openapi::api::core::v1::Service;
@@ -9,6 +10,7 @@ use k8s_openapi::api::networking::v1::Ingress;
 use kube::api::ListParams;
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource};
+use tokio::time::sleep;
 
 use super::apply::{Error, apply_all, within_patience};
 use super::observe::Observed;
@@ -22,6 +24,9 @@ use crate::plan::{
     Desired, Edit, Holdable, Linger, Outcome, Plan, Reason, bridge, flux, ownership, slices,
 };
 use crate::schedule::TargetRef;
+
+/// What we do not wait for any more the API server gives up within this time.
+const COMES_TO_AN_END: Duration = Duration::from_secs(1);
 
 /// A target as it was read, whether from a cache or from the API server.
 #[derive(Debug, Clone)]
@@ -230,8 +235,8 @@ pub(crate) async fn converge(
             }
             Err(error) if tries < error.tries() => error,
             Err(error) => {
-                if error.is_refusal() && is_covered && !snapshot.is_held() {
-                    withdraw(client, namespace, &target).await;
+                if is_covered && !snapshot.is_held() {
+                    withdraw(client, namespace, &target, &error).await;
                 }
                 return Applied::new(target, Err(error), is_covered);
             }
@@ -246,15 +251,23 @@ pub(crate) async fn converge(
     }
 }
 
-/// Takes our slices away again behind a Service whose hold was refused: beside the app's own they
-/// would answer for a share of its requests. A Service that was held before keeps them.
-async fn withdraw(client: &Client, namespace: &str, target: &TargetRef) {
+/// Takes our slices away again behind a Service whose hold was refused, or failed and may go on to:
+/// beside the app's own they would answer for a share of its requests. A Service that was held before
+/// keeps them, and so does one that is held after all.
+async fn withdraw(client: &Client, namespace: &str, target: &TargetRef, error: &Error) {
     let TargetRef { kind, name } = target;
-    if kind.is_route() {
+    if kind.is_route() || !error.is_refusal() && !error.may_last() {
+        return;
+    }
+    if matches!(error, Error::Silent { .. }) {
+        sleep(COMES_TO_AN_END).await;
+    }
+    let live = async || Snapshot::live(client, namespace, target).await;
+    if error.may_last() && !live().await.is_ok_and(|live| !live.is_held()) {
         return;
     }
     if let Err(error) = delete_our_slices(client, namespace, name).await {
-        tracing::warn!(namespace, name, %error, "slices of a hold that was refused stay");
+        tracing::warn!(namespace, name, %error, "slices of a hold that failed stay");
     }
 }
 

@@ -228,7 +228,9 @@ async fn converge_unless_refused(
     }
     let applied = converge(client, namespace, target, snapshot, desired, *linger, now).await;
     match (&applied.result, flip) {
-        (Err(error), Some(flip)) if error.is_refusal() => {
+        (Err(error), Some(flip))
+            if error.is_refusal() || flip == Flip::Hold && error.may_last() =>
+        {
             setbacks.refused(namespace, &applied.target, flip, error.reason(), Utc::now());
         }
         (Err(_), _) => {}

@@ -21,7 +21,7 @@
 //! | `gitops.rs` | what tools write in a window, and a tool that undoes a hold again and again |
 //! | `flux.rs` | Flux is told to look away while a target is held |
 //! | `policy.rs` | the admission policy that keeps a hold, and releases in spite of it |
-//! | `policies.rs` | an admission policy that refuses a hold |
+//! | `policies.rs` | a policy that refuses a hold, a webhook that is down |
 //! | `warnings.rs` | what may keep clients from the answer is said before the start |
 //! | `refusals.rs`, `bad_input/` | what the API server and the controller do not take |
 //! | `silence.rs` | a steady state makes no requests, nor does a change that concerns nobody |
@@ -262,7 +262,8 @@ fn tests() -> Vec<Test> {
             a_person_releases_what_the_policy_keeps,
             everything_is_released_in_spite_of_the_policy;
         policies:
-            a_hold_that_a_policy_refuses_is_named_and_leaves_nothing_behind;
+            a_hold_that_a_policy_refuses_is_named_and_leaves_nothing_behind,
+            a_hold_that_fails_on_a_dead_webhook_is_named_and_leaves_nothing_behind;
         release_all:
             everything_is_released_without_the_operator,
             it_says_so_where_nothing_is_held;

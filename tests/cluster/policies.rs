@@ -1,10 +1,10 @@
-//! An admission policy that refuses a hold.
+//! Who admits objects to the cluster refuses a hold, or cannot be asked.
 
 use std::time::Duration;
 
 use entracte_testbed::target::Kind;
 use k8s_openapi::api::admissionregistration::v1::{
-    ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
+    ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, ValidatingWebhookConfiguration,
 };
 use kube::Api;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
@@ -23,23 +23,36 @@ pub(crate) async fn a_hold_that_a_policy_refuses_is_named_and_leaves_nothing_beh
     bench: &Bench,
 ) -> Result {
     let scene = Scene::set(bench, "policy").await?;
-    let original = scene.object(Kind::Service).await?;
     forbid(bench, &scene.namespace).await?;
+    a_hold_fails(&scene, SENTENCE).await?;
+    allow(bench).await?;
+    scene.held(WINDOW).await
+}
+
+/// The API server answers 500, and would to each try.
+pub(crate) async fn a_hold_that_fails_on_a_dead_webhook_is_named_and_leaves_nothing_behind(
+    bench: &Bench,
+) -> Result {
+    let scene = Scene::set(bench, "webhook").await?;
+    ask_nobody(bench, &scene.namespace).await?;
+    a_hold_fails(&scene, "failed calling webhook").await?;
+    let webhooks = Api::<ValidatingWebhookConfiguration>::all(bench.client());
+    webhooks.delete(NAME, &DeleteParams::default()).await?;
+    scene.held(WINDOW).await
+}
+
+/// The status says so in these words, and the app is served as before.
+async fn a_hold_fails(scene: &Scene<'_>, words: &str) -> Result {
+    let bench = scene.bench;
+    let original = scene.object(Kind::Service).await?;
     let began = bench.proxy.mark();
     scene.window(WINDOW, always(), &[Kind::Service]).await?;
-    status(
-        bench,
-        &scene.namespace,
-        WINDOW,
-        "the policy is named",
-        |status| {
-            let mut messages = status
-                .targets
-                .iter()
-                .filter_map(|target| target.message.as_ref());
-            messages.any(|message| message.contains(SENTENCE))
-        },
-    )
+    let what = "the reason is named";
+    status(bench, &scene.namespace, WINDOW, what, |status| {
+        let targets = status.targets.iter();
+        let mut messages = targets.filter_map(|target| target.message.as_ref());
+        messages.any(|message| message.contains(words))
+    })
     .await?;
 
     sleep(Duration::from_secs(8)).await;
@@ -56,9 +69,32 @@ pub(crate) async fn a_hold_that_a_policy_refuses_is_named_and_leaves_nothing_beh
         .iter()
         .filter(|write| write.request.resource == "endpointslices");
     assert!(tries.count() <= 8, "{writes:?}");
+    Ok(())
+}
 
-    allow(bench).await?;
-    scene.held(WINDOW).await
+/// Has the API server ask a webhook at which nobody listens before a Service is changed.
+async fn ask_nobody(bench: &Bench, namespace: &str) -> Result {
+    let webhook: ValidatingWebhookConfiguration = serde_json::from_value(json!({
+        "metadata": {"name": NAME},
+        "webhooks": [{
+            "name": "nobody.entracte.test",
+            "clientConfig": {"url": "https://127.0.0.1:1/"},
+            "failurePolicy": "Fail",
+            "timeoutSeconds": 1,
+            "sideEffects": "None",
+            "admissionReviewVersions": ["v1"],
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+            "rules": [{
+                "apiGroups": [""],
+                "apiVersions": ["v1"],
+                "operations": ["UPDATE"],
+                "resources": ["services"],
+            }],
+        }],
+    }))?;
+    let webhooks = Api::<ValidatingWebhookConfiguration>::all(bench.client());
+    webhooks.create(&PostParams::default(), &webhook).await?;
+    is_in_force(bench, namespace).await
 }
 
 /// Refuses our key in the selectors of a namespace, and waits until that is in force.
@@ -93,13 +129,18 @@ async fn forbid(bench: &Bench, namespace: &str) -> Result {
         .create(&PostParams::default(), &binding)
         .await?;
 
+    is_in_force(bench, namespace).await
+}
+
+/// Waits until nobody can hold the app's Service.
+async fn is_in_force(bench: &Bench, namespace: &str) -> Result {
     let services = api(bench, Kind::Service, namespace);
     let hold = Patch::Merge(json!({"spec": {"selector": {"entracte.dev/hold": "x"}}}));
     let dry_run = PatchParams {
         dry_run: true,
         ..PatchParams::default()
     };
-    eventually("the policy is in force", async || {
+    eventually("it is in force", async || {
         Ok(services
             .patch(APP, &dry_run, &hold)
             .await
