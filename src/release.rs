@@ -22,7 +22,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::api::{DeleteParams, ListParams};
-use kube::core::ObjectMeta;
+use kube::core::{NamespaceResourceScope, ObjectMeta};
 use kube::{Api, Client, ResourceExt};
 use serde::de::DeserializeOwned;
 use thiserror::Error;
@@ -34,6 +34,7 @@ use crate::api::target::TargetKind;
 use crate::controller::apply::{self, within_patience};
 use crate::controller::courtesy::client;
 use crate::controller::target::{Snapshot, converge, delete_our_slices};
+use crate::plan::rehearsal::Rehearsable;
 use crate::plan::{Desired, Holdable, Linger, Outcome, bridge, origin, rehearsal, slices};
 use crate::schedule::{TargetRef, duration};
 
@@ -174,11 +175,7 @@ async fn held(client: &Client, and_borrowed: bool) -> Result<BTreeSet<Held>, Err
 async fn holdable(client: &Client) -> Result<Vec<Box<dyn Holdable>>, Error> {
     let services = list::<Service>(client, "").await?.into_iter();
     let ingresses = list::<Ingress>(client, "").await?.into_iter();
-    let routes = match list::<HttpRoute>(client, "").await {
-        // Not found: the Gateway API is not installed.
-        Err(apply::Error::Stale(_)) => Vec::new(),
-        listed => listed?,
-    };
+    let routes = http_routes(client, "").await?;
     let services = services.map(|object| Box::new(object) as Box<dyn Holdable>);
     let ingresses = ingresses.map(|object| Box::new(object) as _);
     let routes = routes.into_iter().map(|object| Box::new(object) as _);
@@ -290,18 +287,16 @@ async fn clean_up(client: &Client) -> Result<(), Error> {
     }
     let bridges = bridges(client).await?;
     let notices = list::<ConfigMap>(client, names::NOTICE_LABEL).await?;
-    let mut rehearsals = list::<Ingress>(client, names::REHEARSAL_LABEL).await?;
-    rehearsals.retain(|ingress| rehearsal::is_rehearsal(&ingress.metadata));
-    if bridges.is_empty() && notices.is_empty() && rehearsals.is_empty() {
+    let ingresses = list::<Ingress>(client, names::REHEARSAL_LABEL).await?;
+    let ingresses = rehearsals(ingresses);
+    let routes = rehearsals(http_routes(client, names::REHEARSAL_LABEL).await?);
+    let nothing = ingresses.is_empty() && routes.is_empty();
+    if nothing && bridges.is_empty() && notices.is_empty() {
         return Ok(());
     }
     sleep(PROXIES_FOLLOW).await;
-    for rehearsal in rehearsals {
-        let (namespace, name) = place(&rehearsal.metadata);
-        let api = Api::<Ingress>::namespaced(client.clone(), &namespace);
-        delete(&api, &name).await?;
-        say(format!("Rehearsal {namespace}/{name}: deleted"));
-    }
+    delete_rehearsals(client, ingresses).await?;
+    delete_rehearsals(client, routes).await?;
     for (namespace, name) in bridges {
         let api = Api::<Service>::namespaced(client.clone(), &namespace);
         delete(&api, &name).await?;
@@ -313,6 +308,26 @@ async fn clean_up(client: &Client) -> Result<(), Error> {
         let api = Api::<ConfigMap>::namespaced(client.clone(), &namespace);
         delete(&api, &name).await?;
         say(format!("Notice {namespace}/{name}: deleted"));
+    }
+    Ok(())
+}
+
+/// Those of `routes` that are rehearsals.
+fn rehearsals<R: Rehearsable>(mut routes: Vec<R>) -> Vec<R> {
+    routes.retain(|route| rehearsal::is_rehearsal(route.meta()));
+    routes
+}
+
+async fn delete_rehearsals<R>(client: &Client, rehearsals: Vec<R>) -> Result<(), Error>
+where
+    R: Rehearsable + kube::Resource<Scope = NamespaceResourceScope> + DeserializeOwned,
+{
+    for rehearsal in rehearsals {
+        let (namespace, name) = place(rehearsal.meta());
+        let api = Api::<R>::namespaced(client.clone(), &namespace);
+        delete(&api, &name).await?;
+        let kind = R::KIND;
+        say(format!("Rehearsal {kind} {namespace}/{name}: deleted"));
     }
     Ok(())
 }
@@ -329,6 +344,15 @@ async fn held_names(client: &Client) -> Result<String, Error> {
         .into_iter()
         .map(|(namespace, target)| format!("{} {namespace}/{}", target.kind, target.name));
     Ok(names.collect::<Vec<_>>().join(", "))
+}
+
+/// None where the Gateway API is not installed.
+async fn http_routes(client: &Client, labels: &str) -> Result<Vec<HttpRoute>, apply::Error> {
+    match list::<HttpRoute>(client, labels).await {
+        // Not found.
+        Err(apply::Error::Stale(_)) => Ok(Vec::new()),
+        listed => listed,
+    }
 }
 
 async fn list<K>(client: &Client, labels: &str) -> Result<Vec<K>, apply::Error>

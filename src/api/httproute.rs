@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
     kind = "HTTPRoute",
     root = "HttpRoute",
     plural = "httproutes",
+    status = "HttpRouteStatus",
     doc = "A route of the Gateway API.",
     namespaced,
     schema = "disabled",
@@ -52,6 +53,29 @@ pub struct Rule {
     pub rest: Map<String, Value>,
 }
 
+/// As much of the `status` of an HTTPRoute as is read. Nothing here writes it.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
+pub struct HttpRouteStatus {
+    /// What its parents make of it, each as its controller says.
+    #[serde(default)]
+    pub parents: Vec<ParentStatus>,
+}
+
+/// What one parent makes of a route (`RouteParentStatus`).
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
+#[serde(rename_all = "camelCase")]
+pub struct ParentStatus {
+    /// Which of the `parentRefs` of the spec it is about.
+    #[serde(default)]
+    pub parent_ref: Value,
+    /// The controller that wrote this, by the name that its GatewayClass has for it: "This
+    /// corresponds with the controllerName field on GatewayClass. […] Controllers MUST populate this
+    /// field when writing status" (`RouteParentStatus.controllerName`, gateway-api
+    /// `apis/v1/shared_types.go`).
+    #[serde(default)]
+    pub controller_name: String,
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -78,5 +102,26 @@ mod tests {
         });
         let route: HttpRoute = serde_json::from_value(manifest.clone()).unwrap();
         assert_eq!(serde_json::to_value(route).unwrap(), manifest);
+    }
+
+    #[test]
+    fn a_status_says_which_controller_serves_which_parent() {
+        let route: HttpRoute = serde_json::from_value(json!({
+            "metadata": {"name": "web"},
+            "spec": {},
+            "status": {"parents": [{
+                "parentRef": {"name": "public"},
+                "controllerName": "example.net/gateway-controller",
+                "conditions": [{"type": "Accepted"}],
+            }]},
+        }))
+        .unwrap();
+        assert_eq!(
+            route.status.unwrap().parents,
+            [ParentStatus {
+                parent_ref: json!({"name": "public"}),
+                controller_name: "example.net/gateway-controller".to_owned(),
+            }]
+        );
     }
 }

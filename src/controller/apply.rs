@@ -1,6 +1,7 @@
 //! Step 3: make the edits. Touches the cluster: this file holds every write to objects in a
 //! user's namespace but the status of windows, and Events.
 
+use std::fmt::Debug;
 use std::time::Duration;
 
 use json_patch::Patch as JsonPatch;
@@ -10,12 +11,14 @@ use k8s_openapi::api::networking::v1::Ingress;
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::{ApiResource, GroupVersionKind, ObjectMeta};
 use kube::{Api, Client, ResourceExt};
+use serde::de::DeserializeOwned;
 use thiserror::Error;
 use tokio::time::timeout;
 
+use crate::api::httproute::HttpRoute;
 use crate::api::names;
 use crate::api::target::TargetKind;
-use crate::plan::edit::Precondition;
+use crate::plan::edit::{Precondition, Rehearsal};
 use crate::plan::{Edit, Reason, ownership};
 
 /// How long the API server may take to answer.
@@ -174,6 +177,7 @@ async fn apply(client: &Client, namespace: &str, edit: &Edit) -> Result<(), Erro
     let services = || Api::<Service>::namespaced(client.clone(), namespace);
     let slices = || Api::<EndpointSlice>::namespaced(client.clone(), namespace);
     let ingresses = || Api::<Ingress>::namespaced(client.clone(), namespace);
+    let routes = || Api::<HttpRoute>::namespaced(client.clone(), namespace);
     match edit {
         Edit::Patch { kind, name, patch } => {
             let object = Object::new(client, namespace, *kind, name);
@@ -188,16 +192,21 @@ async fn apply(client: &Client, namespace: &str, edit: &Edit) -> Result<(), Erro
         }
         Edit::ReplaceBridge(bridge) => replace(&services(), bridge).await,
         Edit::DeleteBridge(which) | Edit::DeleteOrigin(which) => delete(&services(), which).await,
-        Edit::CreateRehearsal(rehearsal) => create(&ingresses(), rehearsal).await,
-        Edit::ReplaceRehearsal(rehearsal) => replace(&ingresses(), rehearsal).await,
-        Edit::DeleteRehearsal(which) => delete(&ingresses(), which).await,
+        Edit::CreateRehearsal(Rehearsal::Ingress(it)) => create(&ingresses(), it).await,
+        Edit::CreateRehearsal(Rehearsal::HttpRoute(it)) => create(&routes(), it).await,
+        Edit::ReplaceRehearsal(Rehearsal::Ingress(it)) => replace(&ingresses(), it).await,
+        Edit::ReplaceRehearsal(Rehearsal::HttpRoute(it)) => replace(&routes(), it).await,
+        Edit::DeleteRehearsal { kind, which } => {
+            let object = Object::new(client, namespace, *kind, &which.name);
+            object.delete(which).await
+        }
         Edit::CreateSlice(slice) => create(&slices(), slice).await,
         Edit::ReplaceSlice(slice) | Edit::EmptySlice(slice) => replace(&slices(), slice).await,
         Edit::DeleteSlice(which) => delete(&slices(), which).await,
     }
 }
 
-/// A user's object, whatever its kind.
+/// An object of a kind that can be held.
 struct Object<'a> {
     api: Api<DynamicObject>,
     kind: TargetKind,
@@ -255,6 +264,11 @@ impl<'a> Object<'a> {
         within_patience(&self.action("patch"), patched).await
     }
 
+    /// Takes it away, where it is one of ours.
+    async fn delete(&self, which: &Precondition) -> Result<(), Error> {
+        delete_at(&self.api, self.action("delete"), which).await
+    }
+
     fn action(&self, verb: &str) -> String {
         format!("{verb} {} {}", self.kind, self.name)
     }
@@ -262,17 +276,14 @@ impl<'a> Object<'a> {
 
 /// What the verbs need of a kind of our own objects.
 trait Own:
-    kube::Resource<DynamicType = ()>
-    + Clone
-    + std::fmt::Debug
-    + serde::Serialize
-    + serde::de::DeserializeOwned
+    kube::Resource<DynamicType = ()> + Clone + Debug + serde::Serialize + DeserializeOwned
 {
 }
 
 impl Own for Service {}
 impl Own for EndpointSlice {}
 impl Own for Ingress {}
+impl Own for HttpRoute {}
 
 fn action<K: Own>(verb: &str, name: &str) -> String {
     format!("{verb} {} {name}", K::kind(&()))
@@ -291,9 +302,17 @@ async fn replace<K: Own>(api: &Api<K>, object: &K) -> Result<(), Error> {
     Ok(())
 }
 
-/// An object that is gone already is as it should be.
 async fn delete<K: Own>(api: &Api<K>, which: &Precondition) -> Result<(), Error> {
     let action = action::<K>("delete", &which.name);
+    delete_at(api, action, which).await
+}
+
+/// An object that is gone already is as it should be.
+async fn delete_at<K: Clone + Debug + DeserializeOwned>(
+    api: &Api<K>,
+    action: String,
+    which: &Precondition,
+) -> Result<(), Error> {
     match timeout(PATIENCE, api.delete(&which.name, &exactly(which))).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(kube::Error::Api(status))) if status.code == 404 => Ok(()),

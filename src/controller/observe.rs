@@ -14,6 +14,7 @@ use kube::core::{DeserializeGuard, ObjectMeta};
 use super::Caches;
 use super::probe::{Line, Probes};
 use super::reaching::reached;
+use crate::api::httproute::HttpRoute;
 use crate::api::status::MaintenanceWindowStatus;
 use crate::api::window::MaintenanceWindow;
 use crate::api::{names, time};
@@ -45,12 +46,10 @@ pub(super) struct Observed {
     pub(super) bridges: Arc<BTreeSet<String>>,
     /// Whether the cluster is known to have no HTTPRoutes that anybody could read.
     pub(super) no_routes: bool,
-    /// Whatever can be held.
+    /// Whatever can be held: nothing of our own but bridges and origins.
     pub(super) objects: BTreeMap<TargetRef, Arc<dyn Holdable>>,
-    /// The Ingresses among it: those that are not our own.
-    pub(super) ingresses: BTreeMap<String, Arc<Ingress>>,
-    /// Our own Ingresses.
-    pub(super) rehearsals: BTreeMap<String, Arc<Ingress>>,
+    pub(super) ingresses: Routes<Ingress>,
+    pub(super) http_routes: Routes<HttpRoute>,
     /// The IngressClasses of the cluster.
     pub(super) ingress_classes: BTreeMap<String, Arc<IngressClass>>,
     pub(super) policies: BTreeMap<String, Arc<NetworkPolicy>>,
@@ -63,6 +62,23 @@ pub(super) struct Observed {
     pub(super) backend: Vec<Endpoint>,
     /// What each of the windows reaches, in their order.
     reach: Vec<Reach>,
+}
+
+/// The routes of one kind, by name.
+#[derive(Debug)]
+pub(super) struct Routes<K> {
+    /// Those that are not our own.
+    pub(super) theirs: BTreeMap<String, Arc<K>>,
+    pub(super) rehearsals: BTreeMap<String, Arc<K>>,
+}
+
+impl<K: kube::Resource> Routes<K> {
+    fn of(all: BTreeMap<String, Arc<K>>) -> Self {
+        let (rehearsals, theirs) = all
+            .into_iter()
+            .partition(|(_, route)| rehearsal::is_rehearsal(route.meta()));
+        Self { theirs, rehearsals }
+    }
 }
 
 /// A window as its object says it.
@@ -120,21 +136,18 @@ pub(super) fn observe(caches: &Caches, namespace: &str) -> Observed {
         .in_namespace(namespace)
         .into_values()
         .collect();
-    let (rehearsals, ingresses) = caches
-        .ingresses
-        .in_namespace(namespace)
-        .into_iter()
-        .partition(|(_, ingress)| rehearsal::is_rehearsal(&ingress.metadata));
+    let ingresses = Routes::of(caches.ingresses.in_namespace(namespace));
+    let http_routes = Routes::of(caches.routes.in_namespace(namespace));
     let mut observed = Observed {
         namespace: namespace.to_owned(),
         windows,
         manifests,
         bridges: Arc::new(bridge::names_of(services.values().map(AsRef::as_ref))),
         no_routes: caches.routes_installed.borrow().is_unreadable(),
-        objects: objects(caches, namespace, &services, &ingresses),
+        objects: objects(&services, &ingresses.theirs, &http_routes.theirs),
         services,
         ingresses,
-        rehearsals,
+        http_routes,
         ingress_classes: caches.ingress_classes.in_namespace(CLUSTER),
         policies: caches.policies.in_namespace(namespace),
         by_service: by_service(&slices),
@@ -159,10 +172,9 @@ fn by_service(all: &[Arc<EndpointSlice>]) -> HashMap<String, Vec<Arc<EndpointSli
 }
 
 fn objects(
-    caches: &Caches,
-    namespace: &str,
     services: &BTreeMap<String, Arc<Service>>,
     ingresses: &BTreeMap<String, Arc<Ingress>>,
+    http_routes: &BTreeMap<String, Arc<HttpRoute>>,
 ) -> BTreeMap<TargetRef, Arc<dyn Holdable>> {
     let by_target = |object: Arc<dyn Holdable>| {
         let target = TargetRef {
@@ -173,8 +185,7 @@ fn objects(
     };
     let services = services.values().cloned().map(|object| object as _);
     let ingresses = ingresses.values().cloned().map(|object| object as _);
-    let routes = caches.routes.in_namespace(namespace).into_values();
-    let routes = routes.map(|object| object as _);
+    let routes = http_routes.values().cloned().map(|object| object as _);
     let objects = services.chain(ingresses).chain(routes);
     objects.map(by_target).collect()
 }
@@ -262,9 +273,9 @@ impl Observed {
     }
 
     /// The controller that the IngressClass called `class` names.
-    pub(super) fn controller_of(&self, class: &str) -> Option<&str> {
+    pub(super) fn controller_of(&self, class: &str) -> Option<String> {
         let class = self.ingress_classes.get(class)?;
-        class.spec.as_ref()?.controller.as_deref()
+        class.spec.as_ref()?.controller.clone()
     }
 
     /// Each window, and what it reaches.

@@ -7,26 +7,44 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read};
-use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use k8s_openapi::api::networking::v1::Ingress;
 
 use super::apply::{Error, apply_all};
-use super::observe::Observed;
+use super::observe::{Observed, Routes};
 use super::prepare::Prepared;
 use super::setback::Flip;
 use super::target::Applied;
 use super::{Context, RETRY};
+use crate::api::httproute::HttpRoute;
 use crate::api::target::TargetKind;
 use crate::coverage::stage;
-use crate::plan::controllers::{self, Rehearsal};
-use crate::plan::rehearsal::{self, Need};
-use crate::plan::{Holdable, Outcome, Plan, Reason, bridge};
+use crate::plan::rehearsal::{self, Demand, Need, Rehearsable, UNREHEARSED};
+use crate::plan::{Outcome, Plan, Reason, bridge};
 use crate::schedule::TargetRef;
 
-/// The word for a target whose flips may show a bare 503.
-const UNREHEARSED: &str = "Unrehearsed";
+/// A kind of routes that are rehearsed, as they were observed.
+trait Watched: Rehearsable {
+    fn among(observed: &Observed) -> &Routes<Self>;
+
+    /// Whether a rehearsal of it is needed, by who serves it.
+    fn demand(&self, observed: &Observed) -> Demand {
+        Demand::of(&self.served_by(&|class| observed.controller_of(class)))
+    }
+}
+
+impl Watched for Ingress {
+    fn among(observed: &Observed) -> &Routes<Self> {
+        &observed.ingresses
+    }
+}
+
+impl Watched for HttpRoute {
+    fn among(observed: &Observed) -> &Routes<Self> {
+        &observed.http_routes
+    }
+}
 
 /// Makes the rehearsals that are needed, and takes away those that have lingered.
 pub(super) async fn rehearse(
@@ -36,31 +54,48 @@ pub(super) async fn rehearse(
     now: DateTime<Utc>,
     prepared: &mut Prepared,
 ) {
+    let targets = rehearsed(observed, applied, now);
+    let ingresses = rehearse_kind::<Ingress>(context, observed, &targets, now, prepared).await;
+    let routes = rehearse_kind::<HttpRoute>(context, observed, &targets, now, prepared).await;
+    let is_needed = |target: &TargetRef| ingresses.contains(target) || routes.contains(target);
     let namespace = &observed.namespace;
+    context
+        .unrehearsed
+        .keep(namespace, |target, _| is_needed(target));
+}
+
+/// The same for the targets that are of one kind. Returns which of them need a rehearsal.
+async fn rehearse_kind<R: Watched>(
+    context: &Context,
+    observed: &Observed,
+    targets: &BTreeSet<TargetRef>,
+    now: DateTime<Utc>,
+    prepared: &mut Prepared,
+) -> BTreeSet<TargetRef> {
+    let Routes { theirs, rehearsals } = R::among(observed);
     let mut needed = BTreeSet::new();
-    for target in rehearsed(observed, applied, now) {
-        let Some(object) = observed.ingresses.get(&target.name) else {
+    let mut names = BTreeSet::new();
+    for target in targets.iter().filter(|target| target.kind == R::KIND) {
+        let Some(object) = theirs.get(&target.name) else {
             continue;
         };
-        if let Err(reason) = controller_needs_one(observed, object) {
-            prepared
-                .unrehearsed
-                .extend(reason.map(|reason| (target, reason)));
-            continue;
+        let Demand { is_needed, missed } = object.demand(observed);
+        let mut unrehearsed = missed;
+        if is_needed {
+            needed.insert(target.clone());
+            names.insert(rehearsal::name(&target.name));
+            let stood = stand(context, observed, target, &**object, now, prepared).await;
+            unrehearsed = stood.err().or(unrehearsed);
         }
-        needed.insert(rehearsal::name(&target.name));
-        if let Err(reason) = stand(context, observed, &target, object, now, prepared).await {
-            prepared.unrehearsed.insert(target, reason);
+        let unrehearsed = unrehearsed.map(|reason| (target.clone(), reason));
+        prepared.unrehearsed.extend(unrehearsed);
+    }
+    for (name, standing) in rehearsals {
+        if !names.contains(name) {
+            take_away(context, observed, name, &**standing, now, prepared).await;
         }
     }
-    context.unrehearsed.keep(namespace, |target, _| {
-        needed.contains(&rehearsal::name(&target.name))
-    });
-    for (name, standing) in &observed.rehearsals {
-        if !needed.contains(name) {
-            take_away(context, observed, name, standing, now, prepared).await;
-        }
-    }
+    needed
 }
 
 /// Whether the proxy of `target` has had the time to learn of `bridge`, or will not be told of it.
@@ -71,34 +106,42 @@ pub(super) fn is_ready(
     bridge: &str,
     now: DateTime<Utc>,
 ) -> bool {
-    if target.kind != TargetKind::Ingress {
-        return true;
+    match target.kind {
+        TargetKind::Service => true,
+        TargetKind::Ingress => is_known::<Ingress>(context, observed, target, bridge, now),
+        TargetKind::HTTPRoute => is_known::<HttpRoute>(context, observed, target, bridge, now),
     }
-    let Some(object) = observed.ingresses.get(&target.name) else {
+}
+
+fn is_known<R: Watched>(
+    context: &Context,
+    observed: &Observed,
+    target: &TargetRef,
+    bridge: &str,
+    now: DateTime<Utc>,
+) -> bool {
+    let Routes { theirs, rehearsals } = R::among(observed);
+    let Some(object) = theirs.get(&target.name) else {
         return true;
     };
-    let leads_there = object.backends().iter().all(|name| name == bridge);
     // Whether or not it is to be tried again now.
     let could_not_be_made = || {
         let setbacks = &context.unrehearsed;
         let last = setbacks.last(&observed.namespace, target, Flip::Hold);
         last.is_some()
     };
-    if leads_there || controller_needs_one(observed, object).is_err() || could_not_be_made() {
+    if object.leads_only_to(bridge) || !object.demand(observed).is_needed || could_not_be_made() {
         return true;
     }
-    let standing = observed.rehearsals.get(&rehearsal::name(&target.name));
-    let ready = standing.and_then(|standing| {
-        rehearsal::ready_at(
-            standing,
-            bridge,
-            &rehearsal::originals(object, &observed.bridges),
-        )
-    });
+    let ready = rehearsals
+        .get(&rehearsal::name(&target.name))
+        .and_then(|standing| {
+            rehearsal::ready_at(&**standing, bridge, &object.originals(&observed.bridges))
+        });
     ready.is_some_and(|at| at <= now)
 }
 
-/// The targets that are held, or about to be, and can be.
+/// The routes that are held, or about to be, and can be.
 fn rehearsed(
     observed: &Observed,
     applied: &BTreeMap<TargetRef, Applied>,
@@ -110,63 +153,25 @@ fn rehearsed(
         })
     };
     let held = observed
-        .ingresses
+        .objects
         .iter()
         .filter(|(_, object)| object.is_marked() || object.leads_to_any(&observed.bridges))
-        .map(|(name, _)| TargetRef {
-            kind: TargetKind::Ingress,
-            name: name.clone(),
-        });
+        .map(|(target, _)| target.clone());
     let reached = observed.reached();
     reached
         .filter(|(window, _)| stage(window, now).needs_backend())
         .flat_map(|(_, reach)| reach.holds.iter().cloned())
-        .filter(|target| target.kind == TargetKind::Ingress)
         .chain(held)
+        .filter(|target| target.kind.is_route())
         .filter(can_be_held)
         .collect()
 }
 
-/// Whether the proxy of an Ingress needs a rehearsal; else why it may miss one, if it may.
-fn controller_needs_one(observed: &Observed, object: &Ingress) -> Result<(), Option<Reason>> {
-    let Some(class) = rehearsal::class(object) else {
-        return Err(Some(missed("the Ingress names no class")));
-    };
-    let Some(controller) = observed.controller_of(class) else {
-        return Err(Some(missed(format!(
-            "there is no IngressClass {class} that names its controller"
-        ))));
-    };
-    match controllers::of_ingress_class(controller) {
-        None => Err(Some(missed(format!(
-            "nothing is known of {controller}, the controller of the IngressClass {class}"
-        )))),
-        Some(known) => match known.rehearsal {
-            Rehearsal::Needed => Ok(()),
-            Rehearsal::Unneeded => Err(None),
-            Rehearsal::Untried => Err(Some(missed(format!(
-                "nobody has tried it with {}",
-                known.name
-            )))),
-        },
-    }
-}
-
-fn missed(why: impl std::fmt::Display) -> Reason {
-    Reason::new(
-        UNREHEARSED,
-        format!(
-            "no rehearsal is made: {why}; should its proxy learn of a Service only from the routes \
-             that lead there, clients get a bare 503 for a moment at each flip"
-        ),
-    )
-}
-
-async fn stand(
+async fn stand<R: Watched>(
     context: &Context,
     observed: &Observed,
     target: &TargetRef,
-    object: &Ingress,
+    object: &R,
     now: DateTime<Utc>,
     prepared: &mut Prepared,
 ) -> Result<(), Reason> {
@@ -185,7 +190,7 @@ async fn stand(
             Ok(())
         }
         Err(reason) => {
-            let reason = missed(reason.message);
+            let reason = rehearsal::missed(reason.message);
             let failed = Utc::now();
             context
                 .unrehearsed
@@ -198,34 +203,35 @@ async fn stand(
 }
 
 /// Sees to it that the rehearsal stands. Returns when it may be relied on, as far as it was seen.
-async fn make(
+async fn make<R: Watched>(
     context: &Context,
     observed: &Observed,
     target: &TargetRef,
-    object: &Ingress,
+    object: &R,
     now: DateTime<Utc>,
 ) -> Result<Option<DateTime<Utc>>, Reason> {
     let name = rehearsal::name(&target.name);
     let bridges = bridges_to(observed, target, now);
-    let originals = rehearsal::originals(object, &observed.bridges);
-    let backends = rehearsal::backends(bridges.iter().map(String::as_str), originals.clone());
-    let standing = observed.rehearsals.get(&name);
-    let chosen = standing.and_then(|standing| rehearsal::host_of(standing));
-    let host = chosen.map_or_else(random_host, |host| Ok(host.to_owned()));
-    let host = host.map_err(|error| {
+    let originals = object.originals(&observed.bridges);
+    let standing = R::among(observed).rehearsals.get(&name);
+    let drawn = standing.and_then(|standing| rehearsal::drawn(&**standing));
+    let secret = drawn.map_or_else(draw, |secret| Ok(secret.to_owned()));
+    let secret = secret.map_err(|error| {
         Reason::new(UNREHEARSED, format!("there are no random numbers: {error}"))
     })?;
     let need = Need::Stand {
         target: object,
-        backends: &backends,
-        host: &host,
+        bridges: &bridges,
+        originals: &originals,
+        secret: &secret,
     };
     apply(context, observed, &name, need, now).await?;
-    let ready = |bridge: &String| rehearsal::ready_at(standing?, bridge, &originals);
+    let ready = |bridge: &String| rehearsal::ready_at(&**standing?, bridge, &originals);
     Ok(bridges.iter().filter_map(ready).max())
 }
 
-/// The bridges that `target` leads to, or may soon.
+/// The bridges that `target` leads to, or may soon, as far as they stand: a Service of somebody else
+/// may have the name of one.
 fn bridges_to(observed: &Observed, target: &TargetRef, now: DateTime<Utc>) -> BTreeSet<String> {
     observed
         .reached()
@@ -233,25 +239,27 @@ fn bridges_to(observed: &Observed, target: &TargetRef, now: DateTime<Utc>) -> BT
             stage(window, now).needs_backend() && reach.holds.contains(target)
         })
         .map(|(window, _)| bridge::name(&window.name))
+        .filter(|name| observed.bridges.contains(name))
         .collect()
 }
 
-async fn take_away(
+async fn take_away<R: Watched>(
     context: &Context,
     observed: &Observed,
     name: &str,
-    standing: &Arc<Ingress>,
+    standing: &R,
     now: DateTime<Utc>,
     prepared: &mut Prepared,
 ) {
-    let target = rehearsal::target(&standing.metadata);
-    let need = match target.filter(|target| observed.ingresses.contains_key(*target)) {
+    let target = rehearsal::target(standing);
+    let theirs = &R::among(observed).theirs;
+    let need = match target.filter(|target| theirs.contains_key(*target)) {
         Some(_) => Need::Linger {
             until: now + context.linger.longest,
         },
         None => Need::Go,
     };
-    match apply(context, observed, name, need, now).await {
+    match apply::<R>(context, observed, name, need, now).await {
         Ok(plan) => {
             if let Some(at) = plan.again {
                 prepared.wake_at(at);
@@ -262,6 +270,7 @@ async fn take_away(
             let namespace = &observed.namespace;
             tracing::warn!(
                 namespace,
+                kind = %R::KIND,
                 name,
                 message = reason.message,
                 "a rehearsal stays"
@@ -271,17 +280,17 @@ async fn take_away(
 }
 
 /// One that somebody else has just written is seen again soon: that is no trouble.
-async fn apply(
+async fn apply<R: Watched>(
     context: &Context,
     observed: &Observed,
     name: &str,
-    need: Need<'_>,
+    need: Need<'_, R>,
     now: DateTime<Utc>,
 ) -> Result<Plan, Reason> {
     let namespace = &observed.namespace;
-    let standing = observed.rehearsals.get(name);
+    let Routes { theirs, rehearsals } = R::among(observed);
     // Whatever else has the name is in the way.
-    let read = standing.or_else(|| observed.ingresses.get(name));
+    let read = rehearsals.get(name).or_else(|| theirs.get(name));
     let plan = rehearsal::plan(namespace, name, read.map(AsRef::as_ref), need, now);
     if let Outcome::Waiting(reason) = plan.outcome {
         return Err(reason);
@@ -293,8 +302,8 @@ async fn apply(
 }
 
 /// 128 bits that nobody guesses.
-fn random_host() -> io::Result<String> {
+fn draw() -> io::Result<String> {
     let mut bytes = [0; 16];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(rehearsal::host(u128::from_be_bytes(bytes)))
+    Ok(rehearsal::secret(u128::from_be_bytes(bytes)))
 }

@@ -3,12 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::networking::v1::Ingress;
-
 use super::observe::Observed;
 use crate::api::status::{MAX_WARNING, MAX_WARNINGS};
 use crate::api::target::TargetKind;
-use crate::plan::{controllers, rehearsal, warnings};
+use crate::plan::rehearsal::Rehearsable;
+use crate::plan::warnings;
 use crate::reach::{By, Reach};
 use crate::schedule::TargetRef;
 
@@ -47,15 +46,17 @@ fn targets<'r>(observed: &Observed, reach: &'r Reach) -> BTreeSet<&'r TargetRef>
 
 fn of_target(observed: &Observed, reach: &Reach, target: &TargetRef) -> Vec<String> {
     let name = &target.name;
+    let is_patched = reach.holds.contains(target);
     match target.kind {
         TargetKind::Service => {
             let service = observed.services.get(name);
             service.map(|service| warnings::of_service(service))
         }
-        TargetKind::Ingress => observed.ingresses.get(name).map(|ingress| {
-            let is_patched = reach.holds.contains(target);
+        TargetKind::Ingress => observed.ingresses.theirs.get(name).map(|ingress| {
             let mut found = warnings::of_ingress(ingress);
-            found.extend(of_controller(observed, ingress).filter(|_| is_patched));
+            if is_patched {
+                found.extend(of_controllers(observed, &**ingress));
+            }
             found
         }),
         TargetKind::HTTPRoute => None,
@@ -63,11 +64,11 @@ fn of_target(observed: &Observed, reach: &Reach, target: &TargetRef) -> Vec<Stri
     .unwrap_or_default()
 }
 
-/// Why an Ingress should not be held by patching it.
-fn of_controller(observed: &Observed, ingress: &Ingress) -> Option<String> {
-    let class = rehearsal::class(ingress)?;
-    let controller = observed.controller_of(class)?;
-    warnings::of_controller(controllers::of_ingress_class(controller)?)
+/// Why a route should not be held by patching it.
+fn of_controllers<R: Rehearsable>(observed: &Observed, route: &R) -> BTreeSet<String> {
+    let served_by = route.served_by(&|class| observed.controller_of(class));
+    let known = served_by.into_iter().filter_map(Result::ok);
+    known.filter_map(warnings::of_controller).collect()
 }
 
 fn of_policies(observed: &Observed, reach: &Reach) -> Vec<String> {

@@ -8,6 +8,7 @@ use k8s_openapi::api::networking::v1::Ingress;
 use kube::core::ObjectMeta;
 use serde_json::{Value, json};
 
+use crate::api::httproute::HttpRoute;
 use crate::api::target::TargetKind;
 
 /// One write. Each is guarded: it fails with a conflict, and changes nothing, where the object is
@@ -41,11 +42,16 @@ pub enum Edit {
     /// Take a bridge away.
     DeleteBridge(Precondition),
     /// Make a rehearsal.
-    CreateRehearsal(Box<Ingress>),
+    CreateRehearsal(Rehearsal),
     /// Write a rehearsal as it should be; it bears the resourceVersion that was read.
-    ReplaceRehearsal(Box<Ingress>),
+    ReplaceRehearsal(Rehearsal),
     /// Take a rehearsal away.
-    DeleteRehearsal(Precondition),
+    DeleteRehearsal {
+        /// What it is.
+        kind: TargetKind,
+        /// Which.
+        which: Precondition,
+    },
     /// Make an origin.
     CreateOrigin(Box<Service>),
     /// Take an origin away.
@@ -60,6 +66,15 @@ pub enum Edit {
     EmptySlice(Box<EndpointSlice>),
     /// Take a slice of ours away.
     DeleteSlice(Precondition),
+}
+
+/// A rehearsal: a route of the kind of its target.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Rehearsal {
+    /// Of an Ingress.
+    Ingress(Box<Ingress>),
+    /// Of an HTTPRoute.
+    HttpRoute(Box<HttpRoute>),
 }
 
 /// Which object, exactly: a delete with it spares an object that was changed or made anew.

@@ -7,6 +7,8 @@
 //! read. What backends bear beside their name (weights, filters of their own, another namespace or
 //! kind) is written down as it stands and comes back so.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -21,6 +23,23 @@ mod mirrors;
 
 use leaves::Place;
 use mirrors::Mirror;
+
+/// The backends that the user wants `route` to lead to, as far as anything says so. Mirrors are not
+/// among them.
+pub(super) fn originals(route: &HttpRoute, bridges: &BTreeSet<String>) -> Vec<Value> {
+    let originals = route::originals(route, bridges).into_iter();
+    originals
+        .filter_map(|original| original.backend_refs)
+        .flatten()
+        .collect()
+}
+
+/// Whether a backend is a Service, of whichever namespace (`BackendObjectReference`, with its
+/// defaults).
+pub(super) fn is_service(backend: &Value) -> bool {
+    let is = |field: &str, what: &str| backend[field].as_str().is_none_or(|said| said == what);
+    is("group", "") && is("kind", "Service")
+}
 
 /// What we change of a rule.
 #[derive(Debug, Clone, PartialEq)]
@@ -162,12 +181,11 @@ fn is_whole_bridge(backend: &Value, namespace: Option<&str>, name: &str) -> bool
 
 /// The name of the Service of the route's own namespace that a backend is, if it is one.
 fn service_of<'v>(backend: &'v Value, namespace: Option<&str>) -> Option<&'v str> {
-    let is = |field: &str, what: &str| backend[field].as_str().is_none_or(|said| said == what);
     let is_near = backend["namespace"]
         .as_str()
         .is_none_or(|other| Some(other) == namespace);
-    let is_service = is("group", "") && is("kind", "Service");
-    backend["name"].as_str().filter(|_| is_service && is_near)
+    let is_here = is_service(backend) && is_near;
+    backend["name"].as_str().filter(|_| is_here)
 }
 
 /// Why nothing of `route` can be held, or `None` where a rule leads somewhere.

@@ -2,49 +2,106 @@
 //! a target, so that a proxy which learns of a Service from the routes that lead there knows all of
 //! them before a flip, and after it.
 //!
-//! PURE. It is never a way around the maintenance. Its host is 128 random bits below `.invalid`,
-//! which no resolver knows (RFC 6761 section 6.4), and its paths are exact ones with a `?` in them,
-//! which the path of no request has (RFC 3986 section 3.3): nobody is answered over it, not even who
-//! can read it.
+//! PURE. It is never a way around the maintenance; the file of each kind says why. What is at random in
+//! it was drawn once and is read back from what stands.
 //!
 //! Its owner is the target, so that nothing of ours stays when the target goes and no operator is
 //! there to see it. It only ever grows until it goes as a whole: a Service that were taken out at a
 //! flip could be forgotten by the proxy before the route that led there.
+//!
+//! What others write on it (a webhook that adds a label or a field) is theirs, and no reason to write
+//! it again: what stands is compared with what is wanted as far as that is ours.
 
 use std::collections::BTreeSet;
+use std::fmt::Debug;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use k8s_openapi::api::networking::v1::{
-    HTTPIngressPath, HTTPIngressRuleValue, Ingress, IngressBackend, IngressRule, IngressSpec,
-};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::core::ObjectMeta;
+use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::edit::{Edit, Precondition};
-use super::ingress::{self, to_bridge};
+use super::edit::{Edit, Precondition, Rehearsal};
 use super::{Outcome, Plan, Reason};
 use crate::api::names;
+use crate::api::target::TargetKind;
 
-/// An Ingress that is not ours has the name of the rehearsal.
+mod demand;
+mod httproute;
+mod ingress;
+
+pub use demand::{Demand, Serving, UNREHEARSED, missed};
+
+/// An object that is not ours has the name of the rehearsal.
 pub const NAME_TAKEN: &str = "RehearsalNameTaken";
-
-/// The annotation by which an Ingress named its class before there was a field for it, and which
-/// some controllers still go by.
-pub const CLASS_ANNOTATION: &str = "kubernetes.io/ingress.class";
 
 /// How long a proxy gets to learn of what was added to a rehearsal, before a route is pointed
 /// there: Contour gathers changes for half a second at most (`HoldoffMaxDelay`), and Envoy then
 /// asks for the endpoints.
 pub const SETTLES: TimeDelta = TimeDelta::seconds(1);
 
-/// The name of the rehearsal of the Ingress called `target`.
+/// What is particular about a kind of route that is rehearsed by another one of its kind.
+pub trait Rehearsable:
+    kube::Resource<DynamicType = ()> + Clone + Debug + Serialize + Into<Rehearsal>
+{
+    /// What it is.
+    const KIND: TargetKind;
+
+    /// How many backends a rehearsal has room for.
+    const MOST: usize;
+
+    /// Where a rehearsal leads, as far as it is told apart by proxies.
+    type Backend: Debug + Clone + PartialEq;
+
+    /// The controllers that serve it, or why one is not known, in half a sentence. `controller_of`
+    /// says which controller an IngressClass names.
+    fn served_by(&self, controller_of: &dyn Fn(&str) -> Option<String>) -> Vec<Serving>;
+
+    /// The backends that the user wants it to lead to, whatever it leads to now.
+    fn originals(&self, bridges: &BTreeSet<String>) -> Vec<Self::Backend>;
+
+    /// The backend that leads to the bridge called `name`.
+    fn to_bridge(name: &str) -> Self::Backend;
+
+    /// Whether all that can be led to `bridge` leads there.
+    fn leads_only_to(&self, bridge: &str) -> bool;
+
+    /// The backends that it refers to, as a rehearsal.
+    fn known(&self) -> Vec<Self::Backend>;
+
+    /// What was drawn at random for it, as a rehearsal.
+    fn secret(&self) -> Option<&str>;
+
+    /// Where it is served: what a rehearsal has in common with its target.
+    fn served_at(&self) -> Value;
+
+    /// The annotations that a rehearsal has in common with it.
+    fn annotations(&self) -> Vec<(&'static str, String)>;
+
+    /// A rehearsal of it that refers to `backends`, and sends nobody anywhere but to `bridge`.
+    #[must_use]
+    fn rehearsed(
+        &self,
+        metadata: ObjectMeta,
+        secret: &str,
+        backends: &[Self::Backend],
+        bridge: &Self::Backend,
+    ) -> Self;
+}
+
+/// The name of the rehearsal of the route called `target`.
 pub fn name(target: &str) -> String {
     names::derived(&format!("entracte-{target}"), "-rehearsal", 253)
 }
 
-/// A host that nobody guesses.
-pub fn host(random: u128) -> String {
-    format!("{random:032x}.invalid")
+/// What nobody guesses.
+pub fn secret(random: u128) -> String {
+    format!("{random:032x}")
+}
+
+/// Whether somebody could guess it.
+fn is_secret(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Whether an object is a rehearsal.
@@ -53,31 +110,25 @@ pub fn is_rehearsal(metadata: &ObjectMeta) -> bool {
 }
 
 /// The name of the target of a rehearsal, as long as it is the one that the rehearsal was made for.
-pub fn target(rehearsal: &ObjectMeta) -> Option<&str> {
-    let owner = rehearsal.owner_references.as_ref()?.first()?;
+pub fn target<R: Rehearsable>(rehearsal: &R) -> Option<&str> {
+    let mut owners = rehearsal.meta().owner_references.iter().flatten();
+    let owner = owners.find(|owner| owner.kind == R::KIND.as_str())?;
     Some(&owner.name)
 }
 
-/// The class of an Ingress.
-pub fn class(ingress: &Ingress) -> Option<&str> {
-    let field = ingress.spec.as_ref()?.ingress_class_name.as_deref();
-    field.or_else(|| {
-        let annotations = ingress.metadata.annotations.as_ref()?;
-        annotations.get(CLASS_ANNOTATION).map(String::as_str)
-    })
-}
-
 /// What a rehearsal is needed for.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Need<'a> {
+#[derive(Debug)]
+pub enum Need<'a, R: Rehearsable> {
     /// The target is held, or about to be.
     Stand {
         /// The target.
-        target: &'a Ingress,
-        /// The backends that the proxy has to know.
-        backends: &'a [IngressBackend],
-        /// The host, where none is chosen yet.
-        host: &'a str,
+        target: &'a R,
+        /// The bridges that stand and answer for it, or may soon.
+        bridges: &'a BTreeSet<String>,
+        /// The backends that the user wants.
+        originals: &'a [R::Backend],
+        /// What is at random, where nothing is drawn yet.
+        secret: &'a str,
     },
     /// The target is the user's again: stay until `until`, for proxies that learn late.
     Linger {
@@ -88,43 +139,40 @@ pub enum Need<'a> {
     Go,
 }
 
-/// The backends that the user wants `target` to lead to, whatever it leads to now.
-pub fn originals(target: &Ingress, bridges: &BTreeSet<String>) -> Vec<IngressBackend> {
-    ingress::originals(target, bridges)
-}
-
-/// The backends of a rehearsal: the bridges, and what the user wants.
-pub fn backends<'a>(
-    bridges: impl IntoIterator<Item = &'a str>,
-    originals: Vec<IngressBackend>,
-) -> Vec<IngressBackend> {
-    let bridges = bridges.into_iter().map(to_bridge);
-    let mut backends = Vec::new();
-    extend(&mut backends, bridges.chain(originals));
-    backends
-}
-
 /// The plan that gives the rehearsal called `name` in `namespace` what it is needed for.
-pub fn plan(
+pub fn plan<R: Rehearsable>(
     namespace: &str,
     name: &str,
-    read: Option<&Ingress>,
-    need: Need<'_>,
+    read: Option<&R>,
+    need: Need<'_, R>,
     now: DateTime<Utc>,
 ) -> Plan {
     match (need, read) {
-        (_, Some(ingress)) if !is_rehearsal(&ingress.metadata) => {
+        (_, Some(read)) if !is_rehearsal(read.meta()) => {
+            let kind = R::KIND;
             Plan::nothing(Outcome::Waiting(Reason::new(
                 NAME_TAKEN,
-                format!("the Ingress {name} has the name that the rehearsal needs"),
+                format!("the {kind} {name} has the name that the rehearsal needs"),
             )))
         }
-        (Need::Stand { .. }, read) => {
-            let wanted = desired(namespace, name, read, need, now);
-            let edits = match (read, wanted) {
+        (
+            Need::Stand {
+                target,
+                bridges,
+                originals,
+                secret,
+            },
+            read,
+        ) => {
+            let wanted = Wanted {
+                target,
+                bridges,
+                originals,
+            };
+            let edits = match (read, wanted.rehearsal(namespace, name, read, secret, now)) {
                 (_, None) => Vec::new(),
-                (None, Some(wanted)) => vec![Edit::CreateRehearsal(Box::new(wanted))],
-                (Some(_), Some(wanted)) => vec![Edit::ReplaceRehearsal(Box::new(wanted))],
+                (None, Some(wanted)) => vec![Edit::CreateRehearsal(wanted.into())],
+                (Some(_), Some(wanted)) => vec![Edit::ReplaceRehearsal(wanted.into())],
             };
             Plan::new(edits, Outcome::Serving)
         }
@@ -135,145 +183,180 @@ pub fn plan(
 }
 
 /// When every proxy knows `bridge` and `originals` by `rehearsal`; `None` where it does not refer
-/// to all of them.
-pub fn ready_at(
-    rehearsal: &Ingress,
+/// to all of them, though there is room.
+pub fn ready_at<R: Rehearsable>(
+    rehearsal: &R,
     bridge: &str,
-    originals: &[IngressBackend],
+    originals: &[R::Backend],
 ) -> Option<DateTime<Utc>> {
-    let known = known(rehearsal);
-    let all = originals.iter().all(|original| known.contains(original));
-    if !all || !known.contains(&to_bridge(bridge)) {
+    let known = rehearsal.known();
+    let is_full = known.len() >= R::MOST;
+    let all = is_full || originals.iter().all(|original| known.contains(original));
+    if !all || !known.contains(&R::to_bridge(bridge)) {
         return None;
     }
-    let since = names::instant(&rehearsal.metadata, names::REHEARSED_ANNOTATION)?;
+    let since = names::instant(rehearsal.meta(), names::REHEARSED_ANNOTATION)?;
     Some(since + SETTLES)
 }
 
-/// The rehearsal as it should be, or `None` where it is so.
-fn desired(
-    namespace: &str,
-    name: &str,
-    read: Option<&Ingress>,
-    need: Need<'_>,
-    now: DateTime<Utc>,
-) -> Option<Ingress> {
-    let Need::Stand {
-        target,
-        backends,
-        host,
-    } = need
-    else {
-        return None;
-    };
-    let mut all = read.map(known).unwrap_or_default();
-    let known = all.len();
-    extend(&mut all, backends.iter().cloned());
-    let since = read
-        .filter(|_| all.len() == known)
-        .and_then(|read| names::instant(&read.metadata, names::REHEARSED_ANNOTATION))
-        .unwrap_or(now);
-    let host = read.and_then(host_of).unwrap_or(host);
-    let wanted = Ingress {
-        metadata: metadata(namespace, name, read, target, since),
-        spec: Some(spec(target, host, all)),
-        status: None,
-    };
-    let is_so =
-        read.is_some_and(|read| read.metadata == wanted.metadata && read.spec == wanted.spec);
-    (!is_so).then_some(wanted)
+/// What was drawn at random for a rehearsal that stands.
+pub fn drawn<R: Rehearsable>(rehearsal: &R) -> Option<&str> {
+    rehearsal.secret().filter(|secret| is_secret(secret))
 }
 
-/// What others have written on it stays.
-fn metadata(
-    namespace: &str,
-    name: &str,
-    read: Option<&Ingress>,
-    target: &Ingress,
-    since: DateTime<Utc>,
-) -> ObjectMeta {
-    let mut metadata = read.map(|read| read.metadata.clone()).unwrap_or_default();
-    metadata.name = Some(name.to_owned());
-    metadata.namespace = Some(namespace.to_owned());
-    let labels = metadata.labels.get_or_insert_default();
-    for (key, value) in [
-        (names::MANAGED_BY_LABEL, names::MANAGED_BY),
-        (names::REHEARSAL_LABEL, "true"),
-    ] {
-        labels.insert(key.to_owned(), value.to_owned());
+/// What a rehearsal that stands has to refer to.
+struct Wanted<'a, R: Rehearsable> {
+    target: &'a R,
+    bridges: &'a BTreeSet<String>,
+    originals: &'a [R::Backend],
+}
+
+impl<R: Rehearsable> Wanted<'_, R> {
+    /// The rehearsal as it should be, or `None` where it is so, or where no bridge stands for it to
+    /// lead to.
+    fn rehearsal(
+        &self,
+        namespace: &str,
+        name: &str,
+        read: Option<&R>,
+        secret: &str,
+        now: DateTime<Utc>,
+    ) -> Option<R> {
+        let known = read.map(R::known).unwrap_or_default();
+        let all = self.backends(&known);
+        let bridge = all.iter().find(|backend| self.is_bridge(backend))?;
+        let secret = read.and_then(drawn).unwrap_or(secret);
+        let metadata = self.metadata(namespace, name, read);
+        let mut wanted = self.target.rehearsed(metadata, secret, &all, bridge);
+        let stands = read.filter(|read| {
+            let is_alike = contains(&read.served_at(), &wanted.served_at());
+            is_alike && known == all
+        });
+        let since =
+            stands.and_then(|read| names::instant(read.meta(), names::REHEARSED_ANNOTATION));
+        annotate(
+            wanted.meta_mut(),
+            names::REHEARSED_ANNOTATION,
+            since.unwrap_or(now),
+        );
+        let is_so = stands.is_some_and(|read| is_as_wanted(read, &wanted));
+        (!is_so).then_some(wanted)
     }
-    let since = names::annotated(since);
+
+    /// What is known already, and what is to be known. Where there is no room for all of it, an
+    /// original gives way to a bridge.
+    fn backends(&self, known: &[R::Backend]) -> Vec<R::Backend> {
+        let mut all = known.to_vec();
+        let bridges = self.bridges.iter().map(|name| R::to_bridge(name));
+        for backend in bridges.chain(self.originals.iter().cloned()) {
+            if !all.contains(&backend) {
+                all.push(backend);
+            }
+        }
+        while all.len() > R::MOST {
+            let original = all.iter().rposition(|backend| !self.is_bridge(backend));
+            all.remove(original.unwrap_or(R::MOST));
+        }
+        all
+    }
+
+    fn is_bridge(&self, backend: &R::Backend) -> bool {
+        let mut bridges = self.bridges.iter();
+        bridges.any(|name| R::to_bridge(name) == *backend)
+    }
+
+    /// What others have written on it stays.
+    fn metadata(&self, namespace: &str, name: &str, read: Option<&R>) -> ObjectMeta {
+        let mut metadata = read.map(|read| read.meta().clone()).unwrap_or_default();
+        metadata.name = Some(name.to_owned());
+        metadata.namespace = Some(namespace.to_owned());
+        // Only part of it was kept (`ownership::keep_owners`); absent, the API server goes on with its
+        // own.
+        metadata.managed_fields = None;
+        let labels = metadata.labels.get_or_insert_default();
+        for (key, value) in [
+            (names::MANAGED_BY_LABEL, names::MANAGED_BY),
+            (names::REHEARSAL_LABEL, "true"),
+        ] {
+            labels.insert(key.to_owned(), value.to_owned());
+        }
+        let annotations = metadata.annotations.get_or_insert_default();
+        annotations.remove(names::LINGER_ANNOTATION);
+        for (key, value) in self.target.annotations() {
+            annotations.insert(key.to_owned(), value);
+        }
+        let owner = owner(self.target);
+        let owners = metadata.owner_references.get_or_insert_default();
+        owners.retain(|other| other.kind != owner.kind);
+        owners.push(owner);
+        metadata
+    }
+}
+
+fn annotate(metadata: &mut ObjectMeta, key: &str, at: DateTime<Utc>) {
     let annotations = metadata.annotations.get_or_insert_default();
-    annotations.remove(names::LINGER_ANNOTATION);
-    annotations.insert(names::REHEARSED_ANNOTATION.to_owned(), since);
-    let theirs = target.metadata.annotations.as_ref();
-    if let Some(class) = theirs.and_then(|theirs| theirs.get(CLASS_ANNOTATION)) {
-        annotations.insert(CLASS_ANNOTATION.to_owned(), class.clone());
-    }
-    metadata.owner_references = Some(vec![OwnerReference {
-        api_version: "networking.k8s.io/v1".to_owned(),
-        kind: "Ingress".to_owned(),
-        name: target.metadata.name.clone().unwrap_or_default(),
-        uid: target.metadata.uid.clone().unwrap_or_default(),
+    annotations.insert(key.to_owned(), names::annotated(at));
+}
+
+fn owner<R: Rehearsable>(target: &R) -> OwnerReference {
+    let metadata = target.meta();
+    OwnerReference {
+        api_version: R::api_version(&()).into_owned(),
+        kind: R::kind(&()).into_owned(),
+        name: metadata.name.clone().unwrap_or_default(),
+        uid: metadata.uid.clone().unwrap_or_default(),
         ..OwnerReference::default()
-    }]);
-    metadata
-}
-
-fn spec(target: &Ingress, host: &str, backends: Vec<IngressBackend>) -> IngressSpec {
-    let paths = backends.into_iter().enumerate();
-    let paths = paths.map(|(number, backend)| HTTPIngressPath {
-        path: Some(format!("/.entracte/{number}?")),
-        path_type: "Exact".to_owned(),
-        backend,
-    });
-    let theirs = target.spec.as_ref();
-    IngressSpec {
-        ingress_class_name: theirs.and_then(|spec| spec.ingress_class_name.clone()),
-        rules: Some(vec![IngressRule {
-            host: Some(host.to_owned()),
-            http: Some(HTTPIngressRuleValue {
-                paths: paths.collect(),
-            }),
-        }]),
-        ..IngressSpec::default()
     }
 }
 
-/// The host that was chosen for a rehearsal.
-pub fn host_of(rehearsal: &Ingress) -> Option<&str> {
-    let rules = rehearsal.spec.as_ref()?.rules.as_ref()?;
-    rules.first()?.host.as_deref()
+/// Whether what stands is as it should be, as far as it is ours.
+fn is_as_wanted<R: Rehearsable>(read: &R, wanted: &R) -> bool {
+    let lingers = names::instant(read.meta(), names::LINGER_ANNOTATION).is_some();
+    let of = |object: &R| {
+        let mut value = json!(object);
+        let owners = owners_of_kind::<R>(object.meta());
+        json!({
+            "labels": value["metadata"]["labels"].take(),
+            "annotations": value["metadata"]["annotations"].take(),
+            "owners": owners,
+            "spec": value["spec"].take(),
+        })
+    };
+    // What others have written is in both, and what ours adds to it has to be there.
+    !lingers && contains(&of(read), &of(wanted))
 }
 
-/// The backends that a rehearsal refers to.
-fn known(rehearsal: &Ingress) -> Vec<IngressBackend> {
-    let rules = rehearsal.spec.iter().filter_map(|spec| spec.rules.as_ref());
-    let paths = rules.flatten().filter_map(|rule| rule.http.as_ref());
-    paths
-        .flat_map(|http| &http.paths)
-        .map(|path| path.backend.clone())
+fn owners_of_kind<R: Rehearsable>(metadata: &ObjectMeta) -> Vec<&OwnerReference> {
+    let owners = metadata.owner_references.iter().flatten();
+    owners
+        .filter(|owner| owner.kind == R::KIND.as_str())
         .collect()
 }
 
-fn extend(backends: &mut Vec<IngressBackend>, more: impl IntoIterator<Item = IngressBackend>) {
-    for backend in more {
-        if !backends.contains(&backend) {
-            backends.push(backend);
+/// Whether all that is `wanted` is there: a field may be added to an object and stays, an entry to a
+/// list does not, for it could lead somewhere. What is wanted to be null must not be there.
+fn contains(there: &Value, wanted: &Value) -> bool {
+    match (there, wanted) {
+        (Value::Object(there), Value::Object(wanted)) => wanted.iter().all(|(key, wanted)| {
+            let there = there.get(key).unwrap_or(&Value::Null);
+            contains(there, wanted)
+        }),
+        (Value::Array(there), Value::Array(wanted)) => {
+            let mut pairs = there.iter().zip(wanted);
+            there.len() == wanted.len() && pairs.all(|(there, wanted)| contains(there, wanted))
         }
+        (there, wanted) => there == wanted,
     }
 }
 
-fn linger(rehearsal: &Ingress, until: DateTime<Utc>, now: DateTime<Utc>) -> Plan {
-    match names::instant(&rehearsal.metadata, names::LINGER_ANNOTATION) {
+fn linger<R: Rehearsable>(rehearsal: &R, until: DateTime<Utc>, now: DateTime<Utc>) -> Plan {
+    match names::instant(rehearsal.meta(), names::LINGER_ANNOTATION) {
         None => {
             let mut rehearsal = rehearsal.clone();
-            rehearsal
-                .metadata
-                .annotations
-                .get_or_insert_default()
-                .insert(names::LINGER_ANNOTATION.to_owned(), names::annotated(until));
-            let edits = vec![Edit::ReplaceRehearsal(Box::new(rehearsal))];
+            let metadata = rehearsal.meta_mut();
+            metadata.managed_fields = None;
+            annotate(metadata, names::LINGER_ANNOTATION, until);
+            let edits = vec![Edit::ReplaceRehearsal(rehearsal.into())];
             Plan::new(edits, Outcome::Releasing { until }).again(until)
         }
         Some(until) if now < until => Plan::nothing(Outcome::Releasing { until }).again(until),
@@ -281,9 +364,12 @@ fn linger(rehearsal: &Ingress, until: DateTime<Utc>, now: DateTime<Utc>) -> Plan
     }
 }
 
-fn go(rehearsal: &Ingress) -> Plan {
-    let which = Precondition::of(&rehearsal.metadata);
-    Plan::new(vec![Edit::DeleteRehearsal(which)], Outcome::Serving)
+fn go<R: Rehearsable>(rehearsal: &R) -> Plan {
+    let edit = Edit::DeleteRehearsal {
+        kind: R::KIND,
+        which: Precondition::of(rehearsal.meta()),
+    };
+    Plan::new(vec![edit], Outcome::Serving)
 }
 
 #[cfg(test)]

@@ -196,6 +196,12 @@ pub(super) fn originals<R: Route>(route: &R, bridges: &BTreeSet<String>) -> Vec<
     leaves.filter_map(|leaf| originals.at(leaf)).collect()
 }
 
+/// Whether every leaf of `route` leads to `bridge` and nowhere else.
+pub(super) fn leads_only_to<R: Route>(route: &R, bridge: &str) -> bool {
+    let mut leaves = route.leaves().into_iter();
+    leaves.all(|leaf| route.held(&leaf.stands, bridge) == leaf.stands)
+}
+
 /// Why a route without any leaf is not held.
 pub(super) fn nowhere(kind: TargetKind) -> Reason {
     let message = format!("the {kind} has no backend: there is nothing to hold");

@@ -188,12 +188,12 @@ fn tests() -> Vec<Test> {
             an_emptied_slice_is_filled_again_by_the_platform,
             endpoints_of_somebody_else_are_left_and_named;
         rehearsals:
-            an_ingress_behind_contour_is_held_on_time_and_given_back_as_it_was,
+            routes_behind_contour_are_held_on_time_and_given_back_as_they_were,
             fifty_flips_behind_contour_show_nobody_a_bare_503,
+            six_flips_of_an_http_route_behind_contour_show_nobody_a_bare_503,
             a_rehearsal_is_no_way_to_the_app,
-            a_rehearsal_goes_with_its_target_though_no_operator_is_there,
-            a_rehearsal_that_was_deleted_is_put_back,
-            of_a_class_that_nobody_knows_the_status_says_so_once;
+            a_rehearsal_that_was_deleted_is_put_back_and_goes_with_its_target,
+            where_nobody_knows_the_controller_the_status_says_so_once;
         restore:
             a_service_whose_app_is_not_ready_at_the_end_is_held_until_it_is,
             an_ingress_whose_app_is_not_ready_at_the_end_is_held_until_it_is,

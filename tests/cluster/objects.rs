@@ -135,15 +135,16 @@ pub(crate) async fn ours(bench: &Bench) -> Result<Vec<String>> {
         named::<Ingress>(bench, "entracte.dev/held").await?,
         named::<Ingress>(bench, "entracte.dev/rehearsal").await?,
         named::<ConfigMap>(bench, "entracte.dev/notice").await?,
-        held_routes(bench).await?,
+        routes(bench, "entracte.dev/held").await?,
+        routes(bench, "entracte.dev/rehearsal").await?,
     ];
     Ok(lists.concat())
 }
 
 /// The Gateway API may not be installed.
-async fn held_routes(bench: &Bench) -> Result<Vec<String>> {
+async fn routes(bench: &Bench, labels: &str) -> Result<Vec<String>> {
     let routes = Api::<DynamicObject>::all_with(bench.client(), &gateway_resource("HTTPRoute"));
-    let labelled = ListParams::default().labels("entracte.dev/held");
+    let labelled = ListParams::default().labels(labels);
     let listed = match routes.list(&labelled).await {
         Err(kube::Error::Api(status)) if status.code == 404 => return Ok(Vec::new()),
         listed => listed?,

@@ -12,16 +12,15 @@ use tokio::process::Command;
 use crate::Result;
 use crate::bench::Bench;
 use crate::objects::ours;
-use crate::routes::BEHIND_A_GATEWAY;
 use crate::scene::{Scene, WINDOW, once, settled, sleep_until, soon};
 
 const KINDS: [Kind; 3] = [Kind::Ingress, Kind::Service, Kind::HttpRoute];
 
 pub(crate) async fn everything_is_released_without_the_operator(bench: &Bench) -> Result {
-    // Behind Contour there is a rehearsal too.
+    // Behind Contour there are rehearsals too.
     let routes = Routes {
         ingress: Proxy::Contour,
-        ..BEHIND_A_GATEWAY
+        http_route: Some(Proxy::Contour),
     };
     let scene = Scene::set_behind(bench, "released", routes).await?;
     let mut originals = Vec::new();
@@ -53,11 +52,14 @@ pub(crate) async fn everything_is_released_without_the_operator(bench: &Bench) -
         scene.namespace
     )));
 
-    let rehearsal = format!(
-        "Rehearsal {}/entracte-web-rehearsal: deleted",
-        scene.namespace
-    );
-    assert!(said.contains(&rehearsal), "{said}");
+    for kind in [Kind::Ingress, Kind::HttpRoute] {
+        let rehearsal = format!(
+            "Rehearsal {} {}/entracte-web-rehearsal: deleted",
+            kind.as_str(),
+            scene.namespace
+        );
+        assert!(said.contains(&rehearsal), "{said}");
+    }
 
     settled(began).await;
     for ((kind, load), original) in KINDS.into_iter().zip(clients).zip(originals) {
