@@ -59,7 +59,13 @@ fn of_target(observed: &Observed, reach: &Reach, target: &TargetRef) -> Vec<Stri
             }
             found
         }),
-        TargetKind::HTTPRoute => None,
+        TargetKind::HTTPRoute => observed.http_routes.theirs.get(name).map(|route| {
+            let mut found = warnings::of_http_route(route, is_patched);
+            if is_patched {
+                found.extend(of_controllers(observed, &**route));
+            }
+            found
+        }),
     }
     .unwrap_or_default()
 }

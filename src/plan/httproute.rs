@@ -3,8 +3,8 @@
 //! PURE. Its leaves are its rules, each as one: the backends that it leads to, and the mirrors
 //! among its filters, which would send the app copies of the requests all the same. A rule that
 //! leads nowhere (a redirect, say) answers by itself and is left alone, and so is everything else:
-//! parents, host names, matches, and the other filters, of which none keeps our answer from being
-//! read. What backends bear beside their name (weights, filters of their own, another namespace or
+//! parents, host names, matches, and the other filters (what some of them do to our answer is warned
+//! of, `warnings/httproute.rs`). What backends bear beside their name (weights, filters of their own, another namespace or
 //! kind) is written down as it stands and comes back so.
 
 use std::collections::BTreeSet;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::edit::PatchBuilder;
 use super::route::{self, Leaf, Route};
 use super::{Reason, bridge};
-use crate::api::httproute::HttpRoute;
+use crate::api::httproute::{HttpRoute, Rule};
 use crate::api::target::TargetKind;
 
 mod leaves;
@@ -32,6 +32,11 @@ pub(super) fn originals(route: &HttpRoute, bridges: &BTreeSet<String>) -> Vec<Va
         .filter_map(|original| original.backend_refs)
         .flatten()
         .collect()
+}
+
+/// The rules of `route` that lead somewhere, each with what it is called.
+pub(super) fn rules(route: &HttpRoute) -> impl Iterator<Item = (String, &Rule)> {
+    leaves::leading(route).map(|(_, rule)| (leaves::place(rule).to_string(), rule))
 }
 
 /// Whether a backend is a Service, of whichever namespace (`BackendObjectReference`, with its

@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::Result;
 use crate::bench::Bench;
 use crate::objects::{api, is, merge, status};
+use crate::routes::BEHIND_A_GATEWAY;
 use crate::scene::{APP, Scene, WINDOW, once, soon};
 
 const OWN_PAGES: &str = "nginx.ingress.kubernetes.io/custom-http-errors";
@@ -19,10 +20,15 @@ const OWN_PAGES: &str = "nginx.ingress.kubernetes.io/custom-http-errors";
 pub(crate) async fn what_may_keep_clients_from_the_answer_is_named_before_the_start(
     bench: &Bench,
 ) -> Result {
-    let scene = Scene::set(bench, "warned").await?;
+    let scene = Scene::set_behind(bench, "warned", BEHIND_A_GATEWAY).await?;
     let ingresses = api(bench, Kind::Ingress, &scene.namespace);
     let own_pages = |codes: Option<&str>| json!({"metadata": {"annotations": {OWN_PAGES: codes}}});
     merge(&ingresses, APP, own_pages(Some("404,503"))).await?;
+    let routes = api(bench, Kind::HttpRoute, &scene.namespace);
+    let mut rules = routes.get(APP).await?.data["spec"]["rules"].clone();
+    rules[0]["filters"] = json!([{"type": "ResponseHeaderModifier",
+        "responseHeaderModifier": {"set": [{"name": "Retry-After", "value": "5"}]}}]);
+    merge(&routes, APP, json!({"spec": {"rules": rules}})).await?;
     let policies: Api<NetworkPolicy> = Api::namespaced(bench.client(), &scene.namespace);
     // Of pods that are not there: what it says matters, and not whether the cluster goes by it.
     let egress: NetworkPolicy = serde_json::from_value(json!({
@@ -39,17 +45,22 @@ pub(crate) async fn what_may_keep_clients_from_the_answer_is_named_before_the_st
         start: tomorrow,
         end: tomorrow + TimeDelta::hours(1),
     };
-    let targets = [Kind::Ingress, Kind::Service];
+    let targets = [Kind::Ingress, Kind::Service, Kind::HttpRoute];
     scene.window(WINDOW, once(occurrence), &targets).await?;
 
     let namespace = &scene.namespace;
-    let what = "the Ingress and the policy are named";
+    let what = "the Ingress, the HTTPRoute and the policy are named";
     let warned = status(bench, namespace, WINDOW, what, |status| {
-        status.warnings.len() == 2
+        status.warnings.len() == 3
     })
     .await?;
-    let about = format!("Ingress {APP}: the annotation {OWN_PAGES}: ");
-    for about in [about.as_str(), "NetworkPolicy egress: "] {
+    let annotation = format!("Ingress {APP}: the annotation {OWN_PAGES}: ");
+    let filter = format!("HTTPRoute {APP}: the rule of /: a filter changes the header Retry-After");
+    for about in [
+        annotation.as_str(),
+        filter.as_str(),
+        "NetworkPolicy egress: ",
+    ] {
         let mut warnings = warned.warnings.iter();
         assert!(
             warnings.any(|warning| warning.starts_with(about)),
@@ -60,6 +71,8 @@ pub(crate) async fn what_may_keep_clients_from_the_answer_is_named_before_the_st
     assert_eq!(is(&warned, ConditionType::Ready), Some(true));
 
     merge(&ingresses, APP, own_pages(None)).await?;
+    rules[0]["filters"] = json!([]);
+    merge(&routes, APP, json!({"spec": {"rules": rules}})).await?;
     let what = "the policy alone is named";
     let warned = status(bench, namespace, WINDOW, what, |status| {
         status.warnings.len() == 1

@@ -91,15 +91,9 @@ impl fmt::Display for Place {
 
 /// Every rule of `route` that leads somewhere.
 pub(super) fn leaves(route: &HttpRoute) -> Vec<Leaf<HttpRoute>> {
-    let rules = route.spec.rules.iter().enumerate();
-    let leading = rules.filter(|(_, rule)| leads_somewhere(rule));
-    route::told_apart(leading.map(|(index, rule)| {
+    route::told_apart(leading(route).map(|(index, rule)| {
         Leaf {
-            place: Place {
-                name: rule.name.clone(),
-                matches: rule.matches.clone().unwrap_or_default(),
-                occurrence: 0,
-            },
+            place: place(rule),
             path: ["spec", "rules", &index.to_string()]
                 .map(str::to_owned)
                 .into(),
@@ -109,6 +103,21 @@ pub(super) fn leaves(route: &HttpRoute) -> Vec<Leaf<HttpRoute>> {
             },
         }
     }))
+}
+
+/// The rules of `route` that lead somewhere, by their index.
+pub(super) fn leading(route: &HttpRoute) -> impl Iterator<Item = (usize, &Rule)> {
+    let rules = route.spec.rules.iter().enumerate();
+    rules.filter(|(_, rule)| leads_somewhere(rule))
+}
+
+/// What names a rule, where it has no equals.
+pub(super) fn place(rule: &Rule) -> Place {
+    Place {
+        name: rule.name.clone(),
+        matches: rule.matches.clone().unwrap_or_default(),
+        occurrence: 0,
+    }
 }
 
 /// A redirect has no backends, and none may be given to it; what has neither answers 500
