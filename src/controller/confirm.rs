@@ -16,15 +16,15 @@ use kube::core::{DeserializeGuard, ObjectMeta};
 
 use super::Context;
 use super::apply::{Error, within_patience};
-use super::observe::{Manifest, Observed, StandingNotice};
+use super::observe::{Manifest, Observed, Routes, StandingNotice};
 use super::target::Snapshot;
 use super::targets;
 use super::wanted::Wanted;
 use crate::api::names;
-use crate::api::target::TargetKind;
 use crate::api::window::MaintenanceWindow;
 use crate::coverage::stage;
-use crate::plan::{bridge, rehearsal};
+use crate::plan::bridge;
+use crate::plan::rehearsal::{self, Rehearsable};
 use crate::schedule::TargetRef;
 
 type Guarded = DeserializeGuard<MaintenanceWindow>;
@@ -91,7 +91,6 @@ fn something_is_to_be_made(observed: &Observed, now: DateTime<Utc>) -> bool {
 /// Whether a window that is known explains every notice, bridge and rehearsal that does not linger
 /// yet: else it would begin to.
 fn is_explained(observed: &Observed) -> bool {
-    let lingers = |metadata| names::instant(metadata, names::LINGER_ANNOTATION).is_some();
     let is_known = |standing: &StandingNotice| {
         let mut windows = observed.windows.iter();
         windows.any(|window| window.uid == standing.notice.uid)
@@ -101,21 +100,30 @@ fn is_explained(observed: &Observed) -> bool {
         let mut windows = observed.windows.iter();
         windows.any(|window| bridge::name(&window.name) == bridge) || led_to.contains(bridge)
     };
-    let is_rehearsed = |rehearsal: &ObjectMeta| {
+    let mut notices = observed.notices.iter();
+    let mut services = observed.services.iter();
+    notices.all(|it| lingers(&it.object.metadata) || is_known(it))
+        && services.all(|(name, service)| {
+            !bridge::is_bridge(service) || lingers(&service.metadata) || is_needed(name)
+        })
+        && rehearsals_are_explained(observed, &observed.ingresses)
+        && rehearsals_are_explained(observed, &observed.http_routes)
+}
+
+fn rehearsals_are_explained<R: Rehearsable>(observed: &Observed, routes: &Routes<R>) -> bool {
+    let is_reached = |rehearsal: &R| {
         let target = TargetRef {
-            kind: TargetKind::Ingress,
+            kind: R::KIND,
             name: rehearsal::target(rehearsal).unwrap_or_default().to_owned(),
         };
         targets::is_reached(observed, &target)
     };
-    let mut notices = observed.notices.iter();
-    let mut rehearsals = observed.rehearsals.values();
-    let mut services = observed.services.iter();
-    notices.all(|it| lingers(&it.object.metadata) || is_known(it))
-        && rehearsals.all(|it| lingers(&it.metadata) || is_rehearsed(&it.metadata))
-        && services.all(|(name, service)| {
-            !bridge::is_bridge(service) || lingers(&service.metadata) || is_needed(name)
-        })
+    let mut rehearsals = routes.rehearsals.values();
+    rehearsals.all(|it| lingers(it.meta()) || is_reached(it))
+}
+
+fn lingers(metadata: &ObjectMeta) -> bool {
+    names::instant(metadata, names::LINGER_ANNOTATION).is_some()
 }
 
 /// The windows that are known, as they are now. Where one of them is not there, all of the

@@ -11,7 +11,7 @@ use std::io::{self, Read};
 use chrono::{DateTime, Utc};
 use k8s_openapi::api::networking::v1::Ingress;
 
-use super::apply::{Error, apply_all};
+use super::apply::apply_all;
 use super::observe::{Observed, Routes};
 use super::prepare::Prepared;
 use super::setback::Flip;
@@ -180,7 +180,7 @@ async fn stand<R: Watched>(
         prepared.wake_at(setback.until);
         return Err(setback.reason);
     }
-    let made = make(context, observed, target, object, now).await;
+    let made = make(context, observed, target, object, now, prepared).await;
     match made {
         Ok(ready_at) => {
             context.unrehearsed.over(namespace, target);
@@ -209,6 +209,7 @@ async fn make<R: Watched>(
     target: &TargetRef,
     object: &R,
     now: DateTime<Utc>,
+    prepared: &mut Prepared,
 ) -> Result<Option<DateTime<Utc>>, Reason> {
     let name = rehearsal::name(&target.name);
     let bridges = bridges_to(observed, target, now);
@@ -225,7 +226,7 @@ async fn make<R: Watched>(
         originals: &originals,
         secret: &secret,
     };
-    apply(context, observed, &name, need, now).await?;
+    apply(context, observed, &name, need, now, prepared).await?;
     let ready = |bridge: &String| rehearsal::ready_at(&**standing?, bridge, &originals);
     Ok(bridges.iter().filter_map(ready).max())
 }
@@ -259,7 +260,7 @@ async fn take_away<R: Watched>(
         },
         None => Need::Go,
     };
-    match apply::<R>(context, observed, name, need, now).await {
+    match apply::<R>(context, observed, name, need, now, prepared).await {
         Ok(plan) => {
             if let Some(at) = plan.again {
                 prepared.wake_at(at);
@@ -279,13 +280,13 @@ async fn take_away<R: Watched>(
     }
 }
 
-/// One that somebody else has just written is seen again soon: that is no trouble.
 async fn apply<R: Watched>(
     context: &Context,
     observed: &Observed,
     name: &str,
     need: Need<'_, R>,
     now: DateTime<Utc>,
+    prepared: &mut Prepared,
 ) -> Result<Plan, Reason> {
     let namespace = &observed.namespace;
     let Routes { theirs, rehearsals } = R::among(observed);
@@ -295,10 +296,9 @@ async fn apply<R: Watched>(
     if let Outcome::Waiting(reason) = plan.outcome {
         return Err(reason);
     }
-    match apply_all(&context.client, namespace, &plan.edits).await {
-        Ok(()) | Err(Error::Stale(_)) => Ok(plan),
-        Err(error) => Err(error.reason()),
-    }
+    let applied = apply_all(&context.client, namespace, &plan.edits).await;
+    prepared.unless_stale(applied, now)?;
+    Ok(plan)
 }
 
 /// 128 bits that nobody guesses.
