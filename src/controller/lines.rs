@@ -28,7 +28,7 @@ pub(super) fn lines(active: bool, facts: Facts<'_>) -> Vec<TargetStatus> {
 fn line_status(line: &Line, active: bool, facts: Facts<'_>) -> TargetStatus {
     let target = &line.target;
     let (state, reason) = match &line.by {
-        By::Itself => state(target, active, facts),
+        By::Itself => state(target, target, active, facts),
         By::Services(by) => by_services(target, by, active, facts),
     };
     let reason = if state == TargetState::Refused && !line.is_named {
@@ -85,12 +85,12 @@ fn by_services(
             (true, ORIGINAL_UNKNOWN) => (TargetState::Pending, Some(reason.clone())),
             (true, _) => (TargetState::Refused, Some(reason.clone())),
             (false, _) if is_to_come(facts) => (TargetState::Refused, Some(reason.clone())),
-            (false, _) if facts.applied.contains_key(route) => state(route, active, facts),
+            (false, _) if facts.applied.contains_key(route) => state(route, route, active, facts),
             (false, _) => (TargetState::Serving, None),
         };
     }
     let states = by.services.iter().map(|name| {
-        let (state, reason) = state(&TargetRef::service(name), active, facts);
+        let (state, reason) = state(&TargetRef::service(name), route, active, facts);
         (state, name, reason)
     });
     // Of two in one state, the one of which there is something to say.

@@ -85,6 +85,7 @@ use tokio::sync;
 use self::cache::Cache;
 use self::contention::Contentions;
 use self::installed::Installed;
+use self::memory::Memory;
 use self::observe::Observed;
 use self::policy::Policy;
 use self::prepare::Prepared;
@@ -186,6 +187,8 @@ pub(crate) struct Context {
     unrehearsed: Setbacks,
     /// The origins that the API server refused.
     origins: Setbacks,
+    /// Since when something that a window needs does not stand, by its uid.
+    troubled: Memory<String, DateTime<Utc>>,
     ports: RangeInclusive<u16>,
     linger: Linger,
     /// Windows that nobody can read, by uid, and the generation whose refusal they were told.
@@ -199,6 +202,7 @@ impl Context {
             setbacks.keep_namespaces(namespaces);
         }
         self.contentions.keep_namespaces(namespaces);
+        self.troubled.keep_namespaces(namespaces);
     }
 }
 
@@ -251,6 +255,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
         policy: Policy::default(),
         unrehearsed: Setbacks::default(),
         origins: Setbacks::default(),
+        troubled: Memory::default(),
         ports: args.ports,
         linger: Linger {
             unready: PLATFORM_FILLS,

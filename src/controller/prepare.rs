@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
@@ -23,6 +23,10 @@ use crate::notice::{Notice, WindowRef};
 use crate::plan::edit::Precondition;
 use crate::plan::{Holdable, Outcome, Reason, bridge, slices};
 use crate::schedule::{TargetRef, Window};
+
+/// How soon what does not stand is tried again, and at the latest.
+const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(1);
+const LONGEST_PAUSE: TimeDelta = TimeDelta::seconds(30);
 
 /// No port of the range is free.
 const NO_PORT_LEFT: &str = "NoPortLeft";
@@ -60,10 +64,9 @@ impl Prepared {
         }
     }
 
-    fn trouble(&mut self, uid: &str, result: Result<(), Reason>, now: DateTime<Utc>) {
+    fn trouble(&mut self, uid: &str, result: Result<(), Reason>) {
         if let Err(reason) = result {
             self.trouble.insert(uid.to_owned(), reason);
-            self.wake_at(now + RETRY);
         }
     }
 }
@@ -88,7 +91,7 @@ pub(super) async fn prepare(
             None => reserve_port(context, observed, window, telling).await,
             Some(standing) => tell(context, window, telling, standing, now, &mut prepared).await,
         };
-        prepared.trouble(&window.uid, noticed, now);
+        prepared.trouble(&window.uid, noticed);
         if !reach.needs_bridge {
             continue;
         }
@@ -96,9 +99,10 @@ pub(super) async fn prepare(
         if let Some(standing) = standing {
             let notice = &standing.notice;
             let built = build_bridge(context, observed, window, notice, now, &mut prepared).await;
-            prepared.trouble(&window.uid, built, now);
+            prepared.trouble(&window.uid, built);
         }
     }
+    look_again_at_trouble(context, observed, now, &mut prepared);
     for name in idle_bridges(observed, &needed_bridges) {
         linger_bridge(context, observed, &name, now, &mut prepared).await;
     }
@@ -110,6 +114,29 @@ pub(super) async fn prepare(
         linger_notice(context, observed, standing, now, &mut prepared).await;
     }
     prepared
+}
+
+/// The longer something does not stand, the later it is tried again: what is refused (a quota, a name
+/// that is taken) often stays so for the whole of a window.
+fn look_again_at_trouble(
+    context: &Context,
+    observed: &Observed,
+    now: DateTime<Utc>,
+    prepared: &mut Prepared,
+) {
+    let troubled = &context.troubled;
+    troubled.keep(&observed.namespace, |uid| {
+        prepared.trouble.contains_key(uid)
+    });
+    let since = troubled.change(&observed.namespace, |since| {
+        let uids = prepared.trouble.keys();
+        let since = uids.map(|uid| *since.entry(uid.clone()).or_insert(now));
+        since.max()
+    });
+    if let Some(since) = since {
+        let pause = (now - since).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+        prepared.wake_at(now + pause);
+    }
 }
 
 /// Sees to it that the window's notice says what the window says.

@@ -1,7 +1,9 @@
 //! Step 1, continued: what the windows reach among what is there. Does not touch the cluster.
 
 use super::observe::Observed;
+use crate::plan::slices;
 use crate::reach::{Objects, Reach, Seen, reach};
+use crate::schedule::TargetRef;
 
 /// What each window of the namespace reaches, in the order of the windows.
 pub(super) fn reached(observed: &Observed) -> Vec<Reach> {
@@ -14,8 +16,24 @@ pub(super) fn reached(observed: &Observed) -> Vec<Reach> {
 fn seen(observed: &Observed) -> Objects<'_> {
     let objects = observed.objects.iter();
     objects
-        .map(|(target, object)| (target, Seen::of(&**object, &observed.around(target))))
+        .map(|(target, object)| {
+            let seen = Seen::of(&**object, &observed.around(target));
+            let led_by = led_by(observed, target).filter(|_| seen.is_held);
+            (target, Seen { led_by, ..seen })
+        })
         .collect()
+}
+
+/// The window to whose port our slices behind a Service lead.
+fn led_by<'o>(observed: &'o Observed, target: &TargetRef) -> Option<&'o str> {
+    if target.kind.is_route() {
+        return None;
+    }
+    let ours = observed.our_slices(&target.name);
+    let leads = |port| ours.iter().any(|slice| slices::leads_to_port(slice, port));
+    let mut notices = observed.notices.iter();
+    let standing = notices.find(|standing| leads(standing.notice.port))?;
+    Some(&standing.notice.uid)
 }
 
 #[cfg(test)]

@@ -20,6 +20,9 @@ use crate::plan::{Outcome, Reason, platform};
 use crate::reach::Reach;
 use crate::schedule::{Occurrence, Problem, TargetRef, Window};
 
+/// The word for a target that is held, and not by the window that is asked.
+const HELD_BY_ANOTHER: &str = "HeldByAnotherWindow";
+
 /// What a status is computed from.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Facts<'a> {
@@ -174,9 +177,11 @@ pub(super) fn severity(state: TargetState) -> u8 {
     }
 }
 
-/// What is seen of one target, and why.
+/// What is seen of one target, and why. It is `line` that the window names or selects: the target, or
+/// the route that is held by it.
 pub(super) fn state(
     target: &TargetRef,
+    line: &TargetRef,
     active: bool,
     facts: Facts<'_>,
 ) -> (TargetState, Option<Reason>) {
@@ -188,6 +193,10 @@ pub(super) fn state(
     let Some(applied) = facts.applied.get(target) else {
         return (unfinished, None);
     };
+    if !active && !was_held_by(facts.before, line) && is_on_its_way_back(applied) {
+        // Another window gives it back, and says so.
+        return (TargetState::Serving, None);
+    }
     let restoring = applied.restoring.as_ref();
     if let Some(restoring) = restoring.filter(|restoring| restoring.window == facts.window.uid) {
         let reason = match &applied.result {
@@ -210,7 +219,7 @@ pub(super) fn state(
         Ok(Outcome::Held) => (
             TargetState::Held,
             Some(Reason::new(
-                "HeldByAnotherWindow",
+                HELD_BY_ANOTHER,
                 "another window covers the target now",
             )),
         ),
@@ -256,6 +265,28 @@ pub(super) fn state(
         Ok(Outcome::Refused(reason)) => (TargetState::Refused, Some(reason.clone())),
         Err(error) => (unfinished, Some(error.reason())),
     }
+}
+
+/// Whether what was said last of a window shows that it held what is in this line, or may have.
+fn was_held_by(before: &MaintenanceWindowStatus, line: &TargetRef) -> bool {
+    let mut lines = before.targets.iter();
+    let said = lines.find(|said| said.kind == line.kind && said.name == line.name);
+    said.map_or(before.targets.len() >= MAX_TARGETS, |said| {
+        match said.state {
+            TargetState::Held => said.reason.as_deref() != Some(HELD_BY_ANOTHER),
+            TargetState::Pending | TargetState::Releasing => true,
+            TargetState::Serving | TargetState::Missing | TargetState::Refused => false,
+        }
+    })
+}
+
+/// Whether nothing covers the target, and it is not given back yet.
+fn is_on_its_way_back(applied: &Applied) -> bool {
+    let goes_on = match &applied.result {
+        Ok(Outcome::Releasing { .. } | Outcome::Waiting(_) | Outcome::Holding(_)) | Err(_) => true,
+        Ok(_) => false,
+    };
+    goes_on && !applied.is_covered
 }
 
 /// Whether the window has an occurrence ahead of it.

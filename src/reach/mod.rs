@@ -43,6 +43,8 @@ pub struct Seen<'a> {
     pub is_held: bool,
     /// Whether it answers from the backend and from nothing else.
     pub answers_alone: bool,
+    /// The uid of the window that answers for a Service, where that is known.
+    pub led_by: Option<&'a str>,
 }
 
 impl<'a> Seen<'a> {
@@ -52,6 +54,7 @@ impl<'a> Seen<'a> {
             behind: object.behind(around),
             is_held: object.is_held(around),
             answers_alone: object.answers_alone(around),
+            led_by: None,
             object,
         }
     }
@@ -174,7 +177,7 @@ impl Namespace<'_> {
             for target in selected {
                 if known.insert(target.clone()) {
                     let line = self.line(entry, target);
-                    self.hold(&line, &mut reach);
+                    self.hold(window, &line, &mut reach);
                     reach.lines.push(line);
                 }
             }
@@ -277,12 +280,12 @@ impl Namespace<'_> {
 
     /// What a line holds, and while a route changes from one way of being held to the other, what
     /// held it so far: released first, the app would be reached in between.
-    fn hold(&self, line: &Line, reach: &mut Reach) {
+    fn hold(&self, window: &Window, line: &Line, reach: &mut Reach) {
         match &line.by {
             By::Itself => {
                 reach.holds.insert(line.target.clone());
                 reach.needs_bridge |= line.target.kind.is_route();
-                reach.holds.extend(self.held_so_far(&line.target));
+                reach.holds.extend(self.held_so_far(window, &line.target));
             }
             By::Services(by) => {
                 let route = self.route(&line.target);
@@ -298,12 +301,16 @@ impl Namespace<'_> {
         }
     }
 
-    /// The held Services behind a route that is to be patched, and is not yet.
-    fn held_so_far(&self, route: &TargetRef) -> Vec<TargetRef> {
+    /// The Services behind a route that is to be patched, and is not yet, which this window holds: those
+    /// of another window are its own affair.
+    fn held_so_far(&self, window: &Window, route: &TargetRef) -> Vec<TargetRef> {
         let Some(route) = self.route(route).filter(|route| !route.is_held) else {
             return Vec::new();
         };
-        let is_held = |name: &&String| self.service(name).is_some_and(|seen| seen.is_held);
+        let is_held = |name: &&String| {
+            let seen = self.service(name);
+            seen.is_some_and(|seen| seen.is_held && seen.led_by.is_none_or(|it| it == window.uid))
+        };
         let services = route.behind.services.iter().filter(is_held);
         let held: Vec<TargetRef> = services.map(|name| TargetRef::service(name)).collect();
         if held.is_empty() || route.object.unfit().is_some() {

@@ -13,6 +13,8 @@ struct Shop {
     services: Vec<Service>,
     /// Those of them that answer from the backend alone.
     held: Vec<&'static str>,
+    /// The window that answers for them.
+    led_by: Option<&'static str>,
     ingresses: Vec<Ingress>,
 }
 
@@ -98,6 +100,7 @@ impl Shop {
         let objects = objects.iter().map(|(target, object)| {
             let seen = Seen {
                 answers_alone: self.held.contains(&target.name.as_str()),
+                led_by: self.led_by,
                 ..Seen::of(*object, &around)
             };
             (target, seen)
@@ -405,6 +408,20 @@ fn from_services_to_route_the_services_stay_held_until_the_route_is_patched() {
         ..held()
     };
     assert_eq!(unfit.holds(by_route), ["Ingress/web"]);
+}
+
+#[test]
+fn services_that_another_window_holds_are_not_kept_for_a_route_that_is_not_patched_yet() {
+    let key = "selector: {app: cart, entracte.dev/hold: u-cart}, clusterIP: 10.0.0.1";
+    let mut shop = Shop {
+        services: vec![service_with("cart", "", key)],
+        led_by: Some("another"),
+        ..shop(&[], vec![route("web", "", &["cart"])])
+    };
+    let to_be_patched = "[{kind: Ingress, name: web, hold: Route}]";
+    assert_eq!(shop.holds(to_be_patched), ["Ingress/web"]);
+    shop.led_by = Some("u");
+    assert_eq!(shop.holds(to_be_patched), ["Service/cart", "Ingress/web"]);
 }
 
 #[test]

@@ -5,7 +5,9 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use entracte::api::conditions::ConditionType;
 use entracte::api::status::TargetState::{Missing, Refused};
+use entracte::api::status::{MaintenanceWindowStatus, Phase};
 use entracte::notice::Notice;
+use entracte_testbed::api_proxy::Recorded;
 use entracte_testbed::app::App;
 use entracte_testbed::load::{Class, Verdict};
 use entracte_testbed::target::Kind;
@@ -19,7 +21,7 @@ use tokio::time::sleep;
 
 use crate::Result;
 use crate::bench::{Bench, FIRST_PORT, PORTS};
-use crate::objects::{api, eventually, merge, status, why, windows};
+use crate::objects::{api, eventually, is, merge, status, why, windows};
 use crate::scene::{APP, Scene, WINDOW, always, create, named, once, settled, soon};
 
 pub(crate) async fn a_missing_target_is_held_when_it_appears(bench: &Bench) -> Result {
@@ -215,8 +217,15 @@ pub(crate) async fn of_overlapping_windows_the_one_that_ends_last_answers(bench:
         start: early.start + TimeDelta::seconds(3),
         end: early.end + TimeDelta::seconds(3),
     };
-    scene.window("early", once(early), &[Kind::Service]).await?;
-    scene.window("late", once(late), &[Kind::Service]).await?;
+    let tomorrow = Occurrence {
+        start: early.start + TimeDelta::days(1),
+        end: early.end + TimeDelta::days(1),
+    };
+    let began = bench.proxy.mark();
+    for (name, occurrence) in [("early", early), ("late", late), ("tomorrow", tomorrow)] {
+        let schedule = once(occurrence);
+        scene.window(name, schedule, &[Kind::Service]).await?;
+    }
     settled(late.end).await;
 
     let report = clients.stop().await;
@@ -245,7 +254,37 @@ pub(crate) async fn of_overlapping_windows_the_one_that_ends_last_answers(bench:
         "{seen:?}"
     );
     assert_eq!(scene.object(Kind::Service).await?, original);
+    let said = statuses(
+        &bench.proxy.writes_since(began),
+        &scene.namespace,
+        "tomorrow",
+    )?;
+    assert!(!said.is_empty());
+    for status in said {
+        assert_eq!(status.phase, Some(Phase::Scheduled), "it is not its affair");
+        assert_eq!(is(&status, ConditionType::Ready), Some(true), "{status:?}");
+    }
     Ok(())
+}
+
+/// The statuses of a window that were written.
+fn statuses(
+    writes: &[Recorded],
+    namespace: &str,
+    window: &str,
+) -> Result<Vec<MaintenanceWindowStatus>> {
+    let is_of_window = |write: &&Recorded| {
+        let request = &write.request;
+        request.resource == "maintenancewindows/status"
+            && request.namespace.as_deref() == Some(namespace)
+            && request.name.as_deref() == Some(window)
+    };
+    let written = writes.iter().filter(is_of_window);
+    let status = |write: &Recorded| {
+        let window: Value = serde_json::from_slice(&write.body)?;
+        Ok(serde_json::from_value(window["status"].clone())?)
+    };
+    written.map(status).collect()
 }
 
 /// How many ports that test leaves free: as many windows and one more are enough.
