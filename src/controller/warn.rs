@@ -54,27 +54,27 @@ fn of_target(observed: &Observed, reach: &Reach, target: &TargetRef) -> Vec<Stri
         }
         TargetKind::Ingress => observed.ingresses.theirs.get(name).map(|ingress| {
             let mut found = warnings::of_ingress(ingress);
-            if is_patched {
-                found.extend(of_controllers(observed, &**ingress));
-            }
+            found.extend(of_controllers(observed, &**ingress, is_patched));
             found
         }),
         TargetKind::HTTPRoute => observed.http_routes.theirs.get(name).map(|route| {
             let mut found = warnings::of_http_route(route, is_patched);
-            if is_patched {
-                found.extend(of_controllers(observed, &**route));
-            }
+            found.extend(of_controllers(observed, &**route, is_patched));
             found
         }),
     }
     .unwrap_or_default()
 }
 
-/// Why a route should not be held by patching it.
-fn of_controllers<R: Rehearsable>(observed: &Observed, route: &R) -> BTreeSet<String> {
+fn of_controllers<R: Rehearsable>(
+    observed: &Observed,
+    route: &R,
+    is_patched: bool,
+) -> BTreeSet<String> {
     let served_by = route.served_by(&|class| observed.controller_of(class));
     let known = served_by.into_iter().filter_map(Result::ok);
-    known.filter_map(warnings::of_controller).collect()
+    let warnings = known.flat_map(|known| warnings::of_controller(known, is_patched));
+    warnings.collect()
 }
 
 fn of_policies(observed: &Observed, reach: &Reach) -> Vec<String> {

@@ -24,6 +24,8 @@ pub struct Controller {
     pub follows_within: Option<TimeDelta>,
     /// Where its proxy is.
     pub place: Place,
+    /// What else may keep clients from the answer, however its routes are held.
+    pub but: Option<&'static str>,
     /// Where that is from.
     pub source: &'static str,
 }
@@ -78,7 +80,7 @@ pub enum Place {
 
 /// What is known. "Measured" is what `tests/cluster` shows. (Skipper, which reads Endpoints unless
 /// it is told otherwise, is not in here: no IngressClass names it, it goes by the name of the class.)
-const TABLE: [Controller; 10] = [
+const TABLE: [Controller; 11] = [
     Controller {
         name: "Traefik",
         ingress: &[Names::Just("traefik.io/ingress-controller")],
@@ -88,6 +90,7 @@ const TABLE: [Controller; 10] = [
         goes_by: GoesBy::Serving,
         follows_within: Some(TimeDelta::seconds(2)),
         place: Place::Cluster,
+        but: None,
         source: "measured; providersThrottleDuration; pkg/provider/kubernetes/ingress/kubernetes.go",
     },
     Controller {
@@ -101,6 +104,7 @@ const TABLE: [Controller; 10] = [
         goes_by: GoesBy::Ready,
         follows_within: Some(TimeDelta::milliseconds(500)),
         place: Place::Cluster,
+        but: None,
         source: "measured; HoldoffMaxDelay in cmd/contour/serve.go; the chart's ingressclass.yaml",
     },
     Controller {
@@ -112,6 +116,7 @@ const TABLE: [Controller; 10] = [
         goes_by: GoesBy::Ready,
         follows_within: None,
         place: Place::Cluster,
+        but: None,
         source: "internal/ingress/controller/endpointslices.go; --sync-rate-limit, one Lua sync a second",
     },
     Controller {
@@ -123,6 +128,7 @@ const TABLE: [Controller; 10] = [
         goes_by: GoesBy::Ready,
         follows_within: Some(TimeDelta::seconds(5)),
         place: Place::Cluster,
+        but: None,
         source: "haproxytech/kubernetes-ingress: pkg/k8s/informers.go; --sync-period",
     },
     Controller {
@@ -134,6 +140,7 @@ const TABLE: [Controller; 10] = [
         goes_by: GoesBy::Ready,
         follows_within: Some(TimeDelta::seconds(2)),
         place: Place::Cluster,
+        but: None,
         source: "jcmoraisjr/haproxy-ingress: --rate-limit-update 0.5, --wait-before-update 200ms",
     },
     Controller {
@@ -145,6 +152,7 @@ const TABLE: [Controller; 10] = [
         goes_by: GoesBy::Serving,
         follows_within: None,
         place: Place::Cluster,
+        but: None,
         source: "cilium/cilium: pkg/k8s/endpoints.go",
     },
     Controller {
@@ -156,6 +164,7 @@ const TABLE: [Controller; 10] = [
         goes_by: GoesBy::Serving,
         follows_within: None,
         place: Place::Cluster,
+        but: None,
         source: "envoyproxy/gateway: internal/gatewayapi/route.go",
     },
     Controller {
@@ -167,6 +176,7 @@ const TABLE: [Controller; 10] = [
         goes_by: GoesBy::Ready,
         follows_within: Some(TimeDelta::seconds(10)),
         place: Place::Cluster,
+        but: None,
         source: "istio/istio: PILOT_DEBOUNCE_AFTER 100ms, PILOT_DEBOUNCE_MAX 10s",
     },
     Controller {
@@ -181,7 +191,29 @@ const TABLE: [Controller; 10] = [
         goes_by: GoesBy::Ready,
         follows_within: None,
         place: Place::Cloud,
-        source: "kubernetes-sigs/aws-load-balancer-controller: pkg/backend/endpoint_resolver.go",
+        but: Some(
+            "with target-type: ip it finds backend pods of another namespace from its version \
+             2.10.1 on; clients of an older one get an error of the load balancer's",
+        ),
+        source: "kubernetes-sigs/aws-load-balancer-controller: pkg/backend/endpoint_resolver.go, \
+                 which looked in the Service's own namespace before c701a42ce",
+    },
+    Controller {
+        name: "Application Gateway Ingress Controller",
+        ingress: &[Names::Just("azure/application-gateway")],
+        gateway: &[],
+        rehearsal: Rehearsal::Untried,
+        reads: Reads::Slices,
+        goes_by: GoesBy::Ready,
+        follows_within: None,
+        place: Place::Cloud,
+        but: Some(
+            "its health probes take a 503 for a failure, and then clients get a 502 of the \
+             gateway's: have them take 503 for healthy for the time of the window \
+             (appgw.ingress.kubernetes.io/health-probe-status-codes)",
+        ),
+        source: "Azure/application-gateway-kubernetes-ingress: docs/annotations.md; \
+                 Microsoft Learn, \"Application Gateway health probes overview\"",
     },
     Controller {
         name: "GKE Gateway",
@@ -192,6 +224,7 @@ const TABLE: [Controller; 10] = [
         goes_by: GoesBy::Ready,
         follows_within: None,
         place: Place::Cloud,
+        but: None,
         source: "kubernetes/ingress-gce: pkg/neg/syncers/utils.go",
     },
 ];

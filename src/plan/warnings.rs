@@ -30,18 +30,20 @@ struct Swallows {
 
 const OTHER_PROTOCOL: &str = "the proxy speaks another protocol to the backend than HTTP without TLS: \
                           clients may get an error of the proxy in place of the answer";
+const PROBED: &str = "the proxy probes the backend over HTTP and takes our 503 for a failure: clients get \
+                      an error of the proxy in place of the answer; switch the check off for the time \
+                      of the window";
 const LONG_LIVED: &str = "connections that are open when the window starts stay with the app until \
                           one side closes them";
 
-/// What may keep clients of a route from the answer that is held by patching it, by what is known of
-/// a controller that serves it.
-pub fn of_controller(controller: &Controller) -> Option<String> {
-    (controller.place == Place::Cloud).then(|| {
-        format!(
-            "routes of this controller ({}) take minutes to change; write hold: Services",
-            controller.name
-        )
-    })
+/// What may keep clients of a route from the answer, by what is known of a controller that serves it.
+pub fn of_controller(controller: &Controller, is_patched: bool) -> Vec<String> {
+    let name = controller.name;
+    let slow = (is_patched && controller.place == Place::Cloud).then(|| {
+        format!("routes of this controller ({name}) take minutes to change; write hold: Services")
+    });
+    let but = controller.but.map(|but| format!("{name}: {but}"));
+    slow.into_iter().chain(but).collect()
 }
 
 fn annotated<'a>(
@@ -76,17 +78,33 @@ mod tests {
 
     #[test]
     fn routes_of_a_load_balancer_in_a_cloud_take_minutes() {
-        let of = |name| of_controller(of_ingress_class(name).unwrap());
+        let of = |name| of_controller(of_ingress_class(name).unwrap(), true);
         assert_eq!(
-            of("ingress.k8s.aws/alb").unwrap(),
+            of("ingress.k8s.aws/alb")[0],
             "routes of this controller (AWS Load Balancer Controller) take minutes to change; \
              write hold: Services"
         );
-        assert_eq!(of("traefik.io/ingress-controller"), None);
+        assert_eq!(of("traefik.io/ingress-controller"), [""; 0]);
         let gateway = of_gateway_class("networking.gke.io/gateway").unwrap();
         assert_eq!(
-            of_controller(gateway).unwrap(),
-            "routes of this controller (GKE Gateway) take minutes to change; write hold: Services"
+            of_controller(gateway, true),
+            [
+                "routes of this controller (GKE Gateway) take minutes to change; write hold: Services"
+            ]
         );
+        assert_eq!(of_controller(gateway, false), [""; 0]);
+    }
+
+    #[test]
+    fn what_else_is_known_of_a_controller_is_said_however_a_route_is_held() {
+        let azure = of_ingress_class("azure/application-gateway").unwrap();
+        let [probes] = &of_controller(azure, false)[..] else {
+            panic!("not one");
+        };
+        assert!(
+            probes.contains("health probes take a 503 for a failure"),
+            "{probes}"
+        );
+        assert_eq!(of_controller(azure, true).len(), 2);
     }
 }

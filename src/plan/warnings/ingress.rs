@@ -5,7 +5,7 @@
 
 use k8s_openapi::api::networking::v1::Ingress;
 
-use super::{LONG_LIVED, OTHER_PROTOCOL, Swallows, annotated, is_any_of};
+use super::{LONG_LIVED, OTHER_PROTOCOL, PROBED, Swallows, annotated, is_any_of};
 
 const OWN_ERROR_PAGES: &str = "the proxy puts a page of its own in the place of every 503, without \
                                our Retry-After; take 503 out of the list for the time of the window";
@@ -16,7 +16,12 @@ const PASSTHROUGH: &str = "TLS is passed through to the backend, which speaks no
 /// ingress controller, "Ingress annotations"; NGINX Ingress Controller, "Advanced configuration with
 /// annotations"; AWS Load Balancer Controller, "Ingress annotations"; Contour, "Annotations
 /// reference"; Traefik, "Kubernetes Ingress routing configuration".
-const ON_AN_INGRESS: [Swallows; 15] = [
+const ON_AN_INGRESS: [Swallows; 16] = [
+    Swallows {
+        annotation: "haproxy.org/check-http",
+        does: |path| !path.is_empty(),
+        warning: PROBED,
+    },
     Swallows {
         annotation: "nginx.ingress.kubernetes.io/custom-http-errors",
         does: |codes| codes.split(',').any(|code| code.trim() == "503"),

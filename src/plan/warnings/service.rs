@@ -5,11 +5,17 @@
 
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 
-use super::{LONG_LIVED, OTHER_PROTOCOL, Swallows, annotated, is_any_of};
+use super::{LONG_LIVED, OTHER_PROTOCOL, PROBED, Swallows, annotated, is_any_of};
 
 /// Sources: Traefik, "Kubernetes Ingress routing configuration"; Contour, "Annotations reference";
-/// GKE, "Ingress configuration: HTTPS between load balancer and application".
-const ON_A_SERVICE: [Swallows; 3] = [
+/// GKE, "Ingress configuration: HTTPS between load balancer and application"; HAProxy Technologies'
+/// ingress controller, "Service annotations".
+const ON_A_SERVICE: [Swallows; 4] = [
+    Swallows {
+        annotation: "haproxy.org/check-http",
+        does: |path| !path.is_empty(),
+        warning: PROBED,
+    },
     Swallows {
         annotation: "traefik.ingress.kubernetes.io/service.serversscheme",
         does: |scheme| !is_any_of(scheme, &["http", "h2c"]),
