@@ -1,7 +1,7 @@
-//! Step 9: tell of a refusal in an Event. Touches the cluster: creates Events.
+//! Step 9: tell in an Event of a window that is refused, and of a target that cannot be given back
+//! when there is no window any more to say so. Touches the cluster: creates Events.
 //!
-//! The status says it as well, for as long as it is so. An Event is what stands below
-//! `kubectl describe`, and what tools that watch a cluster pick up.
+//! An Event is what stands below `kubectl describe`, and what tools that watch a cluster pick up.
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
@@ -9,17 +9,41 @@ use kube::core::ObjectMeta;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 
 use crate::api::names;
+use crate::plan::Holdable;
 
 /// What an Event has room for, in bytes (`events.k8s.io/v1`).
 const LONGEST_NOTE: usize = 1024;
 
 /// Says once what is wrong with a window. A failure is logged and no more: the status says it too.
 pub(super) async fn refused(client: &Client, window: &ObjectMeta, sentence: &str) {
+    let version = format!("{}/v1alpha1", names::GROUP);
+    let window = reference(version, "MaintenanceWindow", window);
+    publish(client, &window, "Refused", "Parse", sentence).await;
+}
+
+/// Says once that a target cannot be given back, of which no window speaks any more.
+pub(super) async fn stays(client: &Client, target: &dyn Holdable, sentence: &str) {
+    let kind = target.kind();
+    let version = match kind.group() {
+        "" => kind.version().to_owned(),
+        group => format!("{group}/{}", kind.version()),
+    };
+    let target = reference(version, kind.as_str(), target.metadata());
+    publish(client, &target, "NotReleased", "Release", sentence).await;
+}
+
+async fn publish(
+    client: &Client,
+    regarding: &ObjectReference,
+    reason: &str,
+    action: &str,
+    sentence: &str,
+) {
     let event = Event {
         type_: EventType::Warning,
-        reason: "Refused".to_owned(),
+        reason: reason.to_owned(),
         note: Some(shortened(sentence)),
-        action: "Parse".to_owned(),
+        action: action.to_owned(),
         secondary: None,
     };
     let reporter = Reporter {
@@ -29,20 +53,20 @@ pub(super) async fn refused(client: &Client, window: &ObjectMeta, sentence: &str
     // A recorder that is kept would count a second refusal as a repetition of the first one, and
     // say the first one's sentence again.
     let recorder = Recorder::new(client.clone(), reporter);
-    if let Err(error) = recorder.publish(&event, &reference(window)).await {
-        let name = window.name.as_deref().unwrap_or_default();
-        tracing::warn!(name, %error, "cannot create an Event; the status says the same");
+    if let Err(error) = recorder.publish(&event, regarding).await {
+        let name = regarding.name.as_deref().unwrap_or_default();
+        tracing::warn!(name, %error, sentence, "cannot create an Event");
     }
 }
 
-fn reference(window: &ObjectMeta) -> ObjectReference {
+fn reference(api_version: String, kind: &str, metadata: &ObjectMeta) -> ObjectReference {
     ObjectReference {
-        api_version: Some(format!("{}/v1alpha1", names::GROUP)),
-        kind: Some("MaintenanceWindow".to_owned()),
-        namespace: window.namespace.clone(),
-        name: window.name.clone(),
-        uid: window.uid.clone(),
-        resource_version: window.resource_version.clone(),
+        api_version: Some(api_version),
+        kind: Some(kind.to_owned()),
+        namespace: metadata.namespace.clone(),
+        name: metadata.name.clone(),
+        uid: metadata.uid.clone(),
+        resource_version: metadata.resource_version.clone(),
         field_path: None,
     }
 }

@@ -16,7 +16,7 @@
 //! | 6 look behind | `origins.rs` | yes, nothing of the user's |
 //! | 7 status | `status.rs`, `findings.rs`, `lines.rs`, `warn.rs` | no |
 //! | 8 report | `report.rs` | yes, the status of windows |
-//! | 9 tell | `event.rs` | yes, an Event for a window that is refused |
+//! | 9 tell | `event.rs` | yes, Events |
 //!
 //! # Guarantees
 //!
@@ -187,6 +187,8 @@ pub(crate) struct Context {
     unrehearsed: Setbacks,
     /// The origins that the API server refused.
     origins: Setbacks,
+    /// Targets that cannot be given back, and of what they were told of in an Event.
+    told_of: Memory<TargetRef, &'static str>,
     /// Since when something that a window needs does not stand, by its uid.
     troubled: Memory<String, DateTime<Utc>>,
     ports: RangeInclusive<u16>,
@@ -202,6 +204,7 @@ impl Context {
             setbacks.keep_namespaces(namespaces);
         }
         self.contentions.keep_namespaces(namespaces);
+        self.told_of.keep_namespaces(namespaces);
         self.troubled.keep_namespaces(namespaces);
     }
 }
@@ -255,6 +258,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
         policy: Policy::default(),
         unrehearsed: Setbacks::default(),
         origins: Setbacks::default(),
+        told_of: Memory::default(),
         troubled: Memory::default(),
         ports: args.ports,
         linger: Linger {

@@ -9,15 +9,15 @@ use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::Api;
 
-use super::Context;
 use super::apply::{Error, apply_all, within_patience};
 use super::contention::Contended;
 use super::observe::Observed;
 use super::setback::Flip;
 use super::target::{Applied, Snapshot, converge};
 use super::wanted::{Want, Wanted};
+use super::{Context, event};
 use crate::plan::edit::Precondition;
-use crate::plan::{Answering, Desired, Edit, Outcome, slices};
+use crate::plan::{Answering, Desired, Edit, Outcome, Reason, slices};
 use crate::schedule::TargetRef;
 
 /// How many targets of one namespace are written at once.
@@ -46,7 +46,6 @@ pub(super) async fn hold_and_release(
         .collect();
     let applied = stream::iter(flips)
         .buffer_unordered(AT_ONCE)
-        .inspect(|applied| tell_of_what_stays(observed, applied))
         .map(|mut applied| {
             let want = wanted.targets.get(&applied.target);
             applied.may_wait = want.and_then(Want::may_wait);
@@ -56,6 +55,7 @@ pub(super) async fn hold_and_release(
         .map(|applied| (applied.target.clone(), applied))
         .collect()
         .await;
+    tell_of_what_stays(context, observed, &applied).await;
     sweep_strays(context, observed).await;
     applied
 }
@@ -240,17 +240,44 @@ async fn converge_unless_refused(
 }
 
 /// A target that cannot be given back, and that no window names, has no status to say so.
-fn tell_of_what_stays(observed: &Observed, applied: &Applied) {
+async fn tell_of_what_stays(
+    context: &Context,
+    observed: &Observed,
+    applied: &BTreeMap<TargetRef, Applied>,
+) {
     let namespace = &observed.namespace;
-    let target = &applied.target;
+    let stays: BTreeMap<&TargetRef, Reason> = applied
+        .iter()
+        .filter_map(|(target, applied)| Some((target, why_it_stays(applied)?)))
+        .collect();
+    context
+        .told_of
+        .keep(namespace, |target| stays.contains_key(target));
+    for (target, reason) in stays {
+        let TargetRef { kind, name } = target;
+        tracing::warn!(namespace, %kind, name, "{}", reason.message);
+        let Some(object) = observed.objects.get(target) else {
+            continue;
+        };
+        let is_told = || {
+            let told = context.told_of.change(namespace, |told_of| {
+                told_of.insert(target.clone(), reason.word)
+            });
+            told == Some(reason.word)
+        };
+        if !is_reached(observed, target) && !is_told() {
+            event::stays(&context.client, &**object, &reason.message).await;
+        }
+    }
+}
+
+/// Why a target that nothing covers is not given back, where that may last.
+fn why_it_stays(applied: &Applied) -> Option<Reason> {
     match &applied.result {
-        Ok(Outcome::Waiting(reason)) if !applied.is_covered => {
-            tracing::warn!(namespace, kind = %target.kind, name = target.name, "{}", reason.message);
-        }
-        Err(error) => {
-            tracing::warn!(namespace, kind = %target.kind, name = target.name, "{error}");
-        }
-        Ok(_) => {}
+        _ if applied.is_covered => None,
+        Ok(Outcome::Waiting(reason)) => Some(reason.clone()),
+        Err(error) if error.is_refusal() || error.may_last() => Some(error.reason()),
+        Ok(_) | Err(_) => None,
     }
 }
 

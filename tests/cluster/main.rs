@@ -263,7 +263,8 @@ fn tests() -> Vec<Test> {
             everything_is_released_in_spite_of_the_policy;
         policies:
             a_hold_that_a_policy_refuses_is_named_and_leaves_nothing_behind,
-            a_hold_that_fails_on_a_dead_webhook_is_named_and_leaves_nothing_behind;
+            a_hold_that_fails_on_a_dead_webhook_is_named_and_leaves_nothing_behind,
+            a_release_that_fails_when_the_window_is_gone_is_told_in_an_event;
         release_all:
             everything_is_released_without_the_operator,
             it_says_so_where_nothing_is_held;

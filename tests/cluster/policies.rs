@@ -6,8 +6,9 @@ use entracte_testbed::target::Kind;
 use k8s_openapi::api::admissionregistration::v1::{
     ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, ValidatingWebhookConfiguration,
 };
+use k8s_openapi::api::events::v1::Event;
 use kube::Api;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -39,6 +40,41 @@ pub(crate) async fn a_hold_that_fails_on_a_dead_webhook_is_named_and_leaves_noth
     let webhooks = Api::<ValidatingWebhookConfiguration>::all(bench.client());
     webhooks.delete(NAME, &DeleteParams::default()).await?;
     scene.held(WINDOW).await
+}
+
+/// There is no status any more to say it.
+pub(crate) async fn a_release_that_fails_when_the_window_is_gone_is_told_in_an_event(
+    bench: &Bench,
+) -> Result {
+    let scene = Scene::set(bench, "webhook").await?;
+    let original = scene.object(Kind::Service).await?;
+    scene.window(WINDOW, always(), &[Kind::Service]).await?;
+    scene.held(WINDOW).await?;
+    ask_nobody(bench, &scene.namespace).await?;
+    bench.delete_windows().await?;
+    let events = Api::<Event>::namespaced(bench.client(), &scene.namespace);
+    let of_us = async || -> Result<Vec<Event>> {
+        let all = events.list(&ListParams::default()).await?;
+        let of_us = all.into_iter();
+        Ok(of_us
+            .filter(|event| event.reason.as_deref() == Some("NotReleased"))
+            .collect())
+    };
+    let told = eventually("it is told", async || Ok(of_us().await?.into_iter().next())).await?;
+    let regarding = told.regarding.unwrap_or_default();
+    assert_eq!(regarding.kind.as_deref(), Some("Service"));
+    assert_eq!(regarding.name.as_deref(), Some(APP));
+    let note = told.note.unwrap_or_default();
+    assert!(note.contains("failed calling webhook"), "{note}");
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(of_us().await?.len(), 1, "it is told once");
+
+    let webhooks = Api::<ValidatingWebhookConfiguration>::all(bench.client());
+    webhooks.delete(NAME, &DeleteParams::default()).await?;
+    eventually("it is as before", async || {
+        Ok((scene.object(Kind::Service).await? == original).then_some(()))
+    })
+    .await
 }
 
 /// The status says so in these words, and the app is served as before.
