@@ -17,7 +17,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
-use futures::{StreamExt, stream};
+use futures::{StreamExt, future, stream};
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::Ingress;
@@ -42,6 +42,9 @@ use crate::schedule::{TargetRef, duration};
 const PROXIES_FOLLOW: Duration = Duration::from_secs(3);
 /// How often Services are looked at whose apps are not ready yet.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// How many objects are listed at once: a large cluster, or a slow line to it, would take longer than
+/// we wait for one answer.
+const PAGE: u32 = 500;
 /// How many targets are released at once.
 const AT_ONCE: usize = 16;
 
@@ -125,7 +128,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
             target.kind, target.name
         ));
     }
-    wait_for_apps(&client, waiting, args.wait).await?;
+    failed += wait_for_apps(&client, waiting, args.wait).await;
     if failed > 0 {
         return Err(Error::Incomplete(failed));
     }
@@ -242,35 +245,33 @@ async fn release_once(
 }
 
 /// Takes our slices away behind each Service as its app becomes ready, and when `wait` is over
-/// behind the others too.
-async fn wait_for_apps(
-    client: &Client,
-    mut waiting: Vec<Held>,
-    wait: TimeDelta,
-) -> Result<(), Error> {
+/// behind the others too. Returns how many times that failed.
+async fn wait_for_apps(client: &Client, mut waiting: Vec<Held>, wait: TimeDelta) -> usize {
     let deadline = Instant::now() + wait.to_std().unwrap_or_default();
     while !waiting.is_empty() && Instant::now() < deadline {
         sleep(LOOK_AGAIN).await;
-        let mut still = Vec::new();
-        for (namespace, target) in waiting {
+        let looked_at = stream::iter(waiting).map(async |(namespace, target)| {
             // What could not be looked at may be looked at in a moment.
-            if let Ok(Outcome::Releasing { .. }) | Err(_) =
-                release_once(client, &namespace, &target, wait).await
-            {
-                still.push((namespace, target));
-            }
-        }
-        waiting = still;
+            let looked = release_once(client, &namespace, &target, wait).await;
+            let waits = matches!(looked, Ok(Outcome::Releasing { .. }) | Err(_));
+            waits.then_some((namespace, target))
+        });
+        let still = looked_at.buffer_unordered(AT_ONCE);
+        waiting = still.filter_map(future::ready).collect().await;
     }
+    let mut failed = 0;
     for (namespace, target) in waiting {
-        delete_our_slices(client, &namespace, &target.name).await?;
-        let name = &target.name;
-        say(format!(
-            "{} {namespace}/{name}: its app is not ready, and nobody answers for it now",
-            target.kind
-        ));
+        let TargetRef { kind, name } = &target;
+        let said = match delete_our_slices(client, &namespace, name).await {
+            Ok(()) => "its app is not ready, and nobody answers for it now".to_owned(),
+            Err(error) => {
+                failed += 1;
+                format!("our slices stay: {error}")
+            }
+        };
+        say(format!("{kind} {namespace}/{name}: {said}"));
     }
-    Ok(())
+    failed
 }
 
 /// Takes away origins, and rehearsals, bridges and notices once proxies have had the time to follow the
@@ -361,11 +362,16 @@ where
 {
     let action = format!("list {}", K::plural(&()));
     let api = Api::<K>::all(client.clone());
-    Ok(
-        within_patience(&action, api.list(&ListParams::default().labels(labels)))
-            .await?
-            .items,
-    )
+    let mut page = ListParams::default().labels(labels).limit(PAGE);
+    let mut all = Vec::new();
+    loop {
+        let listed = within_patience(&action, api.list(&page)).await?;
+        all.extend(listed.items);
+        match listed.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => page = page.continue_token(&token),
+            None => return Ok(all),
+        }
+    }
 }
 
 async fn delete<K>(api: &Api<K>, name: &str) -> Result<(), apply::Error>
