@@ -2,21 +2,17 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::header::HOST;
+use http::Response;
 use http::response::Parts;
-use http::{Request, Response};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpSocket;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior, interval_at, timeout};
 
 use super::Options;
 use super::classify::{Reason, Verdict, classify};
+use super::connection::{Connection, broken};
 use super::report::{Answer, Moment};
 use super::shared::Shared;
 
@@ -114,19 +110,30 @@ impl Worker {
         }
     }
 
+    /// Over the kept connection if there is one, or else over a new one. As a client does that
+    /// keeps to RFC 9112 section 9.3.1: where a kept connection was closed before a byte of the
+    /// answer came, the request is sent once more on a new one, and not a third time. Any other
+    /// failure stands.
     async fn exchange(&mut self) -> Result<Exchanged, Reason> {
-        if let Some(mut kept) = self.idle.take()
-            && kept.is_open().await
-        {
+        if let Some(mut kept) = self.kept().await {
             match kept.send(&self.options).await {
                 Ok(response) => return self.receive(kept, response).await,
-                // The server closed it while the request was under way.
-                Err(_) => self.shared.count_retry(),
+                Err(unanswered) if unanswered.in_silence => self.shared.count_retry(),
+                Err(unanswered) => return Err(unanswered.reason),
             }
         }
         let mut fresh = self.connect().await?;
-        let response = fresh.send(&self.options).await?;
-        self.receive(fresh, response).await
+        match fresh.send(&self.options).await {
+            Ok(response) => self.receive(fresh, response).await,
+            Err(unanswered) => Err(unanswered.reason),
+        }
+    }
+
+    /// The connection of the request before, unless it was closed since or is one of a pool that
+    /// is gone.
+    async fn kept(&mut self) -> Option<Connection> {
+        let mut kept = self.idle.take()?;
+        (kept.pool == self.shared.pool() && kept.is_open().await).then_some(kept)
     }
 
     async fn receive(
@@ -156,11 +163,12 @@ impl Worker {
     async fn connect(&mut self) -> Result<Connection, Reason> {
         let socket = self.socket().map_err(|e| Reason::Socket(e.to_string()))?;
         self.opened += 1;
+        let pool = self.shared.pool();
         let stream = socket
             .connect(self.options.address)
             .await
             .map_err(|e| Reason::Connect(e.to_string()))?;
-        Connection::open(stream).await
+        Connection::open(stream, pool).await
     }
 
     /// Workers begin with different source addresses and each takes them in turn.
@@ -177,53 +185,4 @@ impl Worker {
         }
         Ok(socket)
     }
-}
-
-struct Connection {
-    sender: SendRequest<Empty<Bytes>>,
-    /// Reads and writes the socket; ends with the connection, and closes it when dropped.
-    _driver: JoinSet<()>,
-}
-
-impl Connection {
-    async fn open(stream: TcpStream) -> Result<Self, Reason> {
-        let (sender, connection) = http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|e| broken(&e))?;
-        let mut driver = JoinSet::new();
-        driver.spawn(async move {
-            // What breaks it is told to whoever waits for an answer.
-            let _ = connection.await;
-        });
-        Ok(Self {
-            sender,
-            _driver: driver,
-        })
-    }
-
-    async fn is_open(&mut self) -> bool {
-        self.sender.ready().await.is_ok()
-    }
-
-    async fn send(&mut self, options: &Options) -> Result<Response<Incoming>, Reason> {
-        let request = Request::get(options.path.as_str())
-            .header(HOST, options.host.as_str())
-            .body(Empty::new())
-            .map_err(|e| Reason::Broken(format!("no request can be made of the options: {e}")))?;
-        self.sender
-            .send_request(request)
-            .await
-            .map_err(|e| broken(&e))
-    }
-}
-
-/// Hyper's message with its causes: "connection error" alone does not say "reset by peer".
-fn broken(error: &hyper::Error) -> Reason {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    Reason::Broken(text)
 }

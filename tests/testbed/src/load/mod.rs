@@ -25,6 +25,7 @@
 
 mod classify;
 mod client;
+mod connection;
 mod expected;
 mod report;
 mod shared;
@@ -60,7 +61,8 @@ pub struct Options {
     pub workers: usize,
     /// Requests per second of all workers together, at most.
     pub per_second: u32,
-    /// Whether a worker keeps its connection; else each request has a new one.
+    /// Whether a worker keeps its connection for as long as the server does; else each request has
+    /// a new one.
     pub keep_alive: bool,
     /// How long an exchange may take, from connecting to the end of the body.
     pub timeout: Duration,
@@ -138,6 +140,13 @@ impl Load {
     /// What is expected of Retry-After, to be changed while the load runs.
     pub fn expectation(&self) -> Expectation {
         Expectation(self.shared.clone())
+    }
+
+    /// Has each worker open a new connection for its next request, as the pool of a client that
+    /// was started anew does. Without it a worker that keeps its connection stays with whom it once
+    /// reached, wherever a new one leads.
+    pub fn start_anew(&self) {
+        self.shared.start_anew();
     }
 
     /// Counts and last answers, for showing.

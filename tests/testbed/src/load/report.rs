@@ -58,8 +58,9 @@ impl Counts {
 pub struct Report {
     /// Every request's answer.
     pub answers: Vec<Answer>,
-    /// How often a kept-alive connection turned out to be closed, so that its request was sent
-    /// once more on a new one, as RFC 9110 section 9.2.2 lets a client do and all do.
+    /// How often a kept connection was closed under a request before a byte of the answer came, so
+    /// that the request was sent once more on a new one, as RFC 9112 section 9.3.1 lets a client do
+    /// with a GET, and all do. What came of that is among the answers, as one answer.
     pub retried: u64,
 }
 
@@ -91,6 +92,16 @@ impl Report {
             .filter(|answer| answer.verdict.class() == class)
             .filter(|answer| span.contains(&answer.answered.wall))
             .count()
+    }
+
+    /// The last answer of a class that came within a span.
+    pub fn last(&self, class: Class, span: impl RangeBounds<DateTime<Utc>>) -> Option<Moment> {
+        self.answers
+            .iter()
+            .filter(|answer| answer.verdict.class() == class)
+            .map(|answer| answer.answered)
+            .filter(|moment| span.contains(&moment.wall))
+            .max()
     }
 
     /// The flip to `to` that was scheduled for `at`; see [`flip_at`].
@@ -377,6 +388,9 @@ mod tests {
         assert_eq!(report.counts().total(), 5);
         assert_eq!(report.count(Class::Maintenance, ..at(20)), 1);
         assert_eq!(report.count(Class::App, at(30)..), 0);
+        assert_eq!(report.last(Class::App, ..), Some(moment(20)));
+        assert_eq!(report.last(Class::Maintenance, ..at(40)), Some(moment(10)));
+        assert_eq!(report.last(Class::App, at(30)..), None);
         let others: Vec<_> = report
             .others()
             .map(|(answer, reason)| (answer.answered, reason.to_string()))

@@ -1,5 +1,6 @@
 //! What the workers of a load and its owner share.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -14,6 +15,8 @@ use super::{Options, Snapshot};
 #[derive(Debug)]
 pub(super) struct Shared {
     started: Instant,
+    /// How often the clients started anew.
+    pool: AtomicU64,
     expected: Mutex<Expected>,
     seen: Mutex<Seen>,
 }
@@ -32,6 +35,7 @@ impl Shared {
     pub(super) fn new(expected: Expected) -> Self {
         Self {
             started: Instant::now(),
+            pool: AtomicU64::new(0),
             expected: Mutex::new(expected),
             seen: Mutex::default(),
         }
@@ -50,6 +54,15 @@ impl Shared {
 
     pub(super) fn expect(&self, change: impl FnOnce(&mut Expected)) {
         change(&mut lock(&self.expected));
+    }
+
+    /// Which pool connections belong to that are opened now.
+    pub(super) fn pool(&self) -> u64 {
+        self.pool.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn start_anew(&self) {
+        self.pool.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Takes one of the requests that may still be made; `false` when there are none.

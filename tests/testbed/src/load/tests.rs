@@ -12,12 +12,13 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 
 /// How the server answers.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Act {
     App,
     /// With a Retry-After that is computed towards this end.
@@ -27,9 +28,15 @@ enum Act {
     Close,
     Reset,
     Silence,
-    /// The app's answer, and then the connection is closed without saying so.
-    AppOnceForEachConnection,
+    /// The app's answer, which says that it is the last one of its connection.
+    LastApp,
+    /// The app's answer, after which the connection is closed without saying so.
+    AppThenClosed,
+    /// The app's answer, and to the next request of the connection no more than this.
+    AppThen(&'static str),
 }
+
+const APP_ANSWER: &str = "HTTP/1.1 200 OK\r\nx-app: web-1\r\ncontent-length: 5\r\n\r\nhello";
 
 struct Server {
     address: SocketAddr,
@@ -74,11 +81,12 @@ impl Server {
         match self.act() {
             Act::Reset => return stream.set_zero_linger().unwrap(),
             Act::Silence => return std::future::pending().await,
+            Act::AppThenClosed => return answer_in_turn(stream, &[APP_ANSWER]).await,
+            Act::AppThen(next) => return answer_in_turn(stream, &[APP_ANSWER, next]).await,
             _ => {}
         }
-        let served = Arc::new(AtomicUsize::new(0));
         let service = service_fn(|request| {
-            let answer = self.answer(&request, served.fetch_add(1, Ordering::Relaxed));
+            let answer = self.answer(&request);
             async move { answer.ok_or("closed without an answer") }
         });
         let _ = http1::Builder::new()
@@ -86,7 +94,7 @@ impl Server {
             .await;
     }
 
-    fn answer(&self, request: &Request<Incoming>, before: usize) -> Option<Response<Full<Bytes>>> {
+    fn answer(&self, request: &Request<Incoming>) -> Option<Response<Full<Bytes>>> {
         let host = request.headers()["host"].to_str().unwrap().to_owned();
         self.hosts.lock().unwrap().push(host);
         let app = || Response::builder().header("x-app", "web-1");
@@ -104,10 +112,40 @@ impl Server {
             }
             Act::RetryAfter(seconds) => maintenance(seconds),
             Act::Bare503 => Response::builder().status(503),
-            Act::AppOnceForEachConnection if before == 0 => app(),
-            Act::Close | Act::Reset | Act::Silence | Act::AppOnceForEachConnection => return None,
+            Act::LastApp => app().header("connection", "close"),
+            _ => return None,
         };
         Some(head.body(Full::from("hello")).unwrap())
+    }
+}
+
+/// Answers each request with the next of these bytes, whatever they are, and closes after the last.
+async fn answer_in_turn(mut stream: TcpStream, answers: &[&str]) {
+    for answer in answers {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            match stream.read_u8().await {
+                Ok(byte) => head.push(byte),
+                Err(_) => return,
+            }
+        }
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    }
+}
+
+fn all_from_the_app(app: u64) -> Counts {
+    Counts {
+        app,
+        ..Counts::default()
+    }
+}
+
+/// One worker that keeps its connection.
+fn keeping(server: &Server, requests: u64) -> Options {
+    Options {
+        keep_alive: true,
+        workers: 1,
+        ..quick(server, requests)
     }
 }
 
@@ -134,13 +172,7 @@ async fn only_reason(act: Act, change: impl FnOnce(&mut Options)) -> Reason {
 async fn a_bounded_load_asks_that_often_with_its_host() {
     let server = Server::start(Act::App).await;
     let report = Load::start(quick(&server, 30)).finish().await;
-    assert_eq!(
-        report.counts(),
-        Counts {
-            app: 30,
-            ..Counts::default()
-        }
-    );
+    assert_eq!(report.counts(), all_from_the_app(30));
     assert_eq!(server.connections.load(Ordering::Relaxed), 30);
     assert_eq!(*server.hosts.lock().unwrap(), vec!["web.test"; 30]);
 }
@@ -160,23 +192,72 @@ async fn kept_alive_connections_are_one_for_each_worker() {
 }
 
 #[tokio::test]
-async fn a_kept_connection_that_closes_under_a_request_is_replaced() {
-    let server = Server::start(Act::AppOnceForEachConnection).await;
-    let options = Options {
-        keep_alive: true,
-        workers: 1,
-        ..quick(&server, 5)
-    };
-    let report = Load::start(options).finish().await;
-    assert_eq!(
-        report.counts(),
-        Counts {
-            app: 5,
-            ..Counts::default()
-        }
-    );
+async fn a_kept_connection_that_closes_under_a_request_is_replaced_and_counted() {
+    let server = Server::start(Act::AppThen("")).await;
+    let report = Load::start(keeping(&server, 5)).finish().await;
+    assert_eq!(report.counts(), all_from_the_app(5));
     assert_eq!(report.retried, 4);
     assert_eq!(server.connections.load(Ordering::Relaxed), 5);
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_the_server_closes_in_order_is_replaced_without_a_retry() {
+    for act in [Act::LastApp, Act::AppThenClosed] {
+        let server = Server::start(act).await;
+        let options = Options {
+            per_second: 50,
+            ..keeping(&server, 5)
+        };
+        let report = Load::start(options).finish().await;
+        assert_eq!(report.counts(), all_from_the_app(5), "{act:?}");
+        assert_eq!(report.retried, 0, "{act:?}");
+        assert_eq!(server.connections.load(Ordering::Relaxed), 5, "{act:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_breaks_within_an_answer_is_told() {
+    for part in ["HTTP", "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhe"] {
+        let server = Server::start(Act::AppThen(part)).await;
+        let report = Load::start(keeping(&server, 2)).finish().await;
+        let reasons: Vec<_> = report.others().map(|(_, reason)| reason).collect();
+        assert!(matches!(reasons[..], [Reason::Broken(_)]), "{report:?}");
+        assert_eq!(report.retried, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_not_sent_a_third_time() {
+    let server = Server::start(Act::AppThen("")).await;
+    let load = Load::start(keeping(&server, u64::MAX));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    server.set(Act::Close);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let report = load.stop().await;
+    let first = report.others().next();
+    assert!(matches!(first, Some((_, Reason::Broken(_)))), "{first:?}");
+    // Each request had one of its own in the end.
+    assert_eq!(
+        server.connections.load(Ordering::Relaxed),
+        report.answers.len()
+    );
+}
+
+#[tokio::test]
+async fn a_client_that_is_started_anew_opens_new_connections() {
+    let server = Server::start(Act::App).await;
+    let options = Options {
+        workers: 3,
+        ..keeping(&server, u64::MAX)
+    };
+    let load = Load::start(options);
+    for connections in [3, 6] {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let opened = server.connections.load(Ordering::Relaxed);
+        assert_eq!(opened, connections);
+        load.start_anew();
+    }
+    assert_eq!(load.stop().await.retried, 0);
 }
 
 #[tokio::test]
