@@ -12,8 +12,11 @@ use tokio::time::Instant;
 
 use super::LimitArgs;
 
-/// How long a connection has to be silent before it is closed where nobody should be any more: a
-/// request that is on its way, or whose head arrives in pieces, is not cut off.
+/// How long a connection has to be silent before it is closed where connections are asked to go: a
+/// request that is on its way, or whose head arrives in pieces, is not cut off. Counted at the
+/// earliest from when they are first asked, however long a connection was silent before: a proxy that
+/// has not followed yet sends requests over what it has in its pool, and some answer with a bare 503
+/// when it is closed under them. Those that it uses within the second are closed by their answer.
 const IDLE: Duration = Duration::from_secs(1);
 
 /// When a connection was last heard of. Shared between the stream, the service and the timer.
@@ -45,10 +48,10 @@ impl Activity {
     }
 
     /// When the connection is to be closed if nothing more is heard of it.
-    pub(super) fn deadline(&self, leaving: bool, limits: &LimitArgs) -> Instant {
+    pub(super) fn deadline(&self, leaving: Option<Instant>, limits: &LimitArgs) -> Instant {
         let heard = self.accepted + Duration::from_millis(self.heard.load(Ordering::Relaxed));
-        if leaving {
-            heard + IDLE
+        if let Some(since) = leaving {
+            heard.max(since) + IDLE
         } else if self.was_asked() {
             heard + limits.idle_timeout
         } else {

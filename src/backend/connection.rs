@@ -71,7 +71,7 @@ impl Protocol {
     /// Answers on `stream` until one of the sides closes it.
     ///
     /// It is closed when nothing was heard of it for too long; when an answer said that it would
-    /// be; and, where nobody should be any more (see [`Standing::leaving`]), once it is idle for
+    /// be; and, where connections are asked to go (see [`Standing::leaving`]), once it is idle for
     /// a second. A request that was read is always answered first.
     pub(super) async fn serve(&self, stream: TcpStream, mut standing: watch::Receiver<Standing>) {
         if let Err(error) = stream.set_nodelay(true) {
@@ -129,7 +129,7 @@ impl Desk {
         let mut response = Response::new(Full::new(answer.body));
         *response.status_mut() = answer.status;
         *response.headers_mut() = answer.headers;
-        if leaving || connection_closes(&notice, now) {
+        if leaving.is_some() || connection_closes(&notice, now) {
             close_after(&head, &mut response);
             self.last_answer.notify_one();
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::connection::Protocol;
@@ -15,8 +16,9 @@ use crate::notice::{Notice, is_over};
 pub(super) struct Standing {
     /// The notice that is answered with.
     pub(super) notice: Arc<Notice>,
-    /// Nobody should be here any more: the notice is over or deleted, or the process ends.
-    pub(super) leaving: bool,
+    /// Since when connections are asked to go: the notice is over or deleted, it asks its clients to
+    /// connect anew, or the process ends.
+    pub(super) leaving: Option<Instant>,
 }
 
 /// What all ports share.
@@ -40,7 +42,7 @@ impl Port {
     pub(super) fn open(listener: TcpListener, notice: Arc<Notice>, shared: Arc<Shared>) -> Self {
         let (standing, watched) = watch::channel(Standing {
             notice,
-            leaving: false,
+            leaving: None,
         });
         let accepting = AbortOnDropHandle::new(tokio::spawn(accept(listener, watched, shared)));
         Self {
@@ -61,8 +63,12 @@ impl Port {
     /// Looks at the clock, and lets the connections know when they should go or may stay.
     pub(super) fn look(&self, draining: bool, now: DateTime<Utc>) {
         self.standing.send_if_modified(|standing| {
-            let leaving = draining || is_over(&standing.notice, now);
-            std::mem::replace(&mut standing.leaving, leaving) != leaving
+            let leaves = draining || is_over(&standing.notice, now);
+            let changes = standing.leaving.is_some() != leaves;
+            if changes {
+                standing.leaving = leaves.then(Instant::now);
+            }
+            changes
         });
     }
 }
@@ -70,7 +76,7 @@ impl Port {
 impl Drop for Port {
     fn drop(&mut self) {
         self.standing
-            .send_modify(|standing| standing.leaving = true);
+            .send_modify(|standing| standing.leaving = standing.leaving.or(Some(Instant::now())));
     }
 }
 
