@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::connection::Protocol;
-use crate::notice::{Notice, is_over};
+use crate::notice::{Notice, idle_connections_close};
 
 /// What the connections of a port go by.
 #[derive(Clone, Debug)]
@@ -63,7 +63,7 @@ impl Port {
     /// Looks at the clock, and lets the connections know when they should go or may stay.
     pub(super) fn look(&self, draining: bool, now: DateTime<Utc>) {
         self.standing.send_if_modified(|standing| {
-            let leaves = draining || is_over(&standing.notice, now);
+            let leaves = draining || idle_connections_close(&standing.notice, now);
             let changes = standing.leaving.is_some() != leaves;
             if changes {
                 standing.leaving = leaves.then(Instant::now);

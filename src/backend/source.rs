@@ -169,6 +169,7 @@ mod tests {
             until: None,
             message: Some(message.to_owned()),
             restoring: false,
+            reconnect_until: None,
             released: false,
         }
     }

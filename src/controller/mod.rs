@@ -11,7 +11,7 @@
 //! | 1 observe | `observe.rs`, `reaching.rs`; `confirm.rs`, where something flips | no; yes, reads |
 //! | 2 hold and release | `wanted.rs`, `targets.rs`, `answerer.rs`, `restoring.rs`, `target.rs`, `setback.rs`, `contention.rs`, `memory.rs`, `policy.rs` | yes, by `apply.rs` |
 //! | 3 apply | `apply.rs`, `courtesy.rs` | yes |
-//! | 4 prepare | `prepare.rs` | yes, nothing of the user's |
+//! | 4 prepare | `prepare.rs`, `astray.rs` | yes, nothing of the user's |
 //! | 5 rehearse | `rehearse.rs` | yes, nothing of the user's |
 //! | 6 look behind | `origins.rs` | yes, nothing of the user's |
 //! | 7 status | `status.rs`, `findings.rs`, `lines.rs`, `warn.rs` | no |
@@ -34,6 +34,7 @@
 
 mod answerer;
 pub(crate) mod apply;
+mod astray;
 mod backoff;
 mod cache;
 mod confirm;
@@ -351,7 +352,7 @@ async fn act(
     now: DateTime<Utc>,
 ) -> Action {
     let applied = targets::hold_and_release(context, observed, wanted, now).await;
-    let mut prepared = prepare::prepare(context, observed, &applied, now).await;
+    let mut prepared = prepare::prepare(context, observed, wanted, &applied, now).await;
     rehearse::rehearse(context, observed, &applied, now, &mut prepared).await;
     origins::keep(context, observed, &applied, now, &mut prepared).await;
     // What was planned for an instant is what may be said of that instant.

@@ -17,9 +17,10 @@ use super::apply::{Error, apply_all, by_us, exactly, within_patience};
 use super::observe::{Observed, StandingNotice};
 use super::restoring::{Telling, telling};
 use super::target::Applied;
-use super::{Context, RETRY};
+use super::wanted::Wanted;
+use super::{Context, RETRY, astray};
 use crate::api::names;
-use crate::notice::{Notice, WindowRef};
+use crate::notice::{Notice, WindowRef, reconnect_until};
 use crate::plan::edit::Precondition;
 use crate::plan::{Holdable, Outcome, Reason, bridge, slices};
 use crate::schedule::{TargetRef, Window};
@@ -75,10 +76,12 @@ impl Prepared {
 pub(super) async fn prepare(
     context: &Context,
     observed: &Observed,
+    wanted: &Wanted<'_>,
     applied: &BTreeMap<TargetRef, Applied>,
     now: DateTime<Utc>,
 ) -> Prepared {
     let mut prepared = Prepared::default();
+    let astray = astray::ports(observed, wanted, applied);
     let mut needed_bridges = HashSet::new();
     let mut needed_notices = HashSet::new();
     for (window, reach) in observed.reached() {
@@ -87,6 +90,17 @@ pub(super) async fn prepare(
         };
         let standing = observed.notice_of(&window.uid);
         needed_notices.extend(standing.map(|standing| standing.object.name_any()));
+        let telling = Telling {
+            reconnect_until: standing.and_then(|standing| {
+                let Notice {
+                    port,
+                    reconnect_until: said,
+                    ..
+                } = standing.notice;
+                reconnect_until(said, astray.contains(&port), context.linger.longest, now)
+            }),
+            ..telling
+        };
         let noticed = match standing {
             None => reserve_port(context, observed, window, telling).await,
             Some(standing) => tell(context, window, telling, standing, now, &mut prepared).await,
@@ -162,6 +176,7 @@ fn notice(window: &Window, telling: Telling, port: u16) -> Notice {
     let Telling {
         occurrence,
         restoring,
+        reconnect_until,
     } = telling;
     Notice {
         window: WindowRef {
@@ -174,6 +189,7 @@ fn notice(window: &Window, telling: Telling, port: u16) -> Notice {
         until: occurrence.end,
         message: window.message.clone(),
         restoring,
+        reconnect_until,
         released: false,
     }
 }

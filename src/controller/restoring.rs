@@ -229,6 +229,8 @@ pub(super) struct Telling {
     pub(super) occurrence: Occurrence,
     /// Whether it is over, and targets are held still, because their apps are not ready.
     pub(super) restoring: bool,
+    /// Until when its clients are asked to connect anew.
+    pub(super) reconnect_until: Option<DateTime<Utc>>,
 }
 
 /// What the notice of `window` has to tell of now; `None` where it needs none.
@@ -245,10 +247,12 @@ pub(super) fn telling(
         Some(restoring) if !matches!(stage, Stage::On(_)) => Some(Telling {
             occurrence: restoring.occurrence,
             restoring: true,
+            reconnect_until: None,
         }),
         _ => Some(Telling {
             occurrence: stage.occurrence()?,
             restoring: false,
+            reconnect_until: None,
         }),
     }
 }

@@ -73,6 +73,11 @@ impl<'o> Wanted<'o> {
         })
     }
 
+    /// The port that answers for a target, where it is to be held and one is reserved.
+    pub(super) fn port(&self, target: &TargetRef) -> Option<u16> {
+        self.answering(target)?.port
+    }
+
     fn answering(&self, target: &TargetRef) -> Option<Answering<'_>> {
         let want = self.targets.get(target)?;
         let leading = want.coverage.as_ref()?.leading;

@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Notice;
+use super::reconnect::asks_to_reconnect;
 
 /// Retry-After, in seconds, while nobody knows the end (`endUnknown`): of a window that always
 /// holds, or of a restore that waits.
@@ -48,16 +49,22 @@ pub fn retry_after(notice: &Notice, now: DateTime<Utc>) -> u64 {
 }
 
 /// Whether an answer that is given at `now` asks for its connection to be closed: from 3 s before
-/// a known end, not while a restore waits, and always once the notice is released.
+/// a known end, not while a restore waits, always once the notice is released, and while clients are
+/// to connect anew.
 ///
 /// A connection that was kept alive would keep its proxy on the maintenance page.
 pub fn connection_closes(notice: &Notice, now: DateTime<Utc>) -> bool {
-    notice.released || ends_within(notice, CLOSING, now)
+    notice.released || ends_within(notice, CLOSING, now) || asks_to_reconnect(notice, now)
+}
+
+/// Whether connections that are idle at `now` are closed: the notice is released, its end is past,
+/// or clients are to connect anew.
+pub fn idle_connections_close(notice: &Notice, now: DateTime<Utc>) -> bool {
+    is_over(notice, now) || asks_to_reconnect(notice, now)
 }
 
 /// Whether nobody should be here any more at `now`: the notice is released, or its end is past.
-/// Connections that are idle then are closed.
-pub fn is_over(notice: &Notice, now: DateTime<Utc>) -> bool {
+fn is_over(notice: &Notice, now: DateTime<Utc>) -> bool {
     notice.released || ends_within(notice, TimeDelta::zero(), now)
 }
 
@@ -95,6 +102,7 @@ mod tests {
             until,
             message: None,
             restoring: false,
+            reconnect_until: None,
             released: false,
         }
     }
@@ -187,6 +195,22 @@ mod tests {
         let now = at("2026-12-06T03:07:00Z");
         assert_eq!(retry_after(&released, now), 1);
         assert!(connection_closes(&released, now) && is_over(&released, now));
+    }
+
+    #[test]
+    fn while_clients_are_to_connect_anew_connections_close_and_the_answer_stays() {
+        let asking = Notice {
+            reconnect_until: Some(at("2026-12-06T02:00:00Z")),
+            ..notice(Some(at("2026-12-06T03:00:00Z")))
+        };
+        for (now, closes) in [
+            ("2026-12-06T01:59:59.999999999Z", true),
+            ("2026-12-06T02:00:00Z", false),
+        ] {
+            assert_eq!(connection_closes(&asking, at(now)), closes, "at {now}");
+            assert_eq!(idle_connections_close(&asking, at(now)), closes, "at {now}");
+            assert!((3600..=3601).contains(&retry_after(&asking, at(now))));
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | this one | the notice, and its way through a ConfigMap |
 //! | `end` | what an answer says about the end: Retry-After, closing connections, the outlook |
+//! | `reconnect` | until when clients are asked to connect anew |
 //! | `accept` | which format a request asks for |
 //! | `answer` | request head × notice × now → status, headers, body |
 //! | `page` | the HTML page |
@@ -17,6 +18,7 @@ mod accept;
 mod answer;
 mod end;
 mod page;
+mod reconnect;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,7 +28,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use answer::{Answer, answer};
-pub use end::{connection_closes, is_over, retry_after};
+pub use end::{connection_closes, idle_connections_close, retry_after};
+pub use reconnect::reconnect_until;
 
 use crate::api::names::NOTICE_KEY;
 
@@ -54,6 +57,10 @@ pub struct Notice {
     /// The end is past, and the apps are not ready yet: nobody knows when they will be.
     #[serde(default, skip_serializing_if = "is_false")]
     pub restoring: bool,
+    /// Until this instant clients are asked to connect anew, because the port does not answer any more
+    /// for all who are connected to it; see [`reconnect_until()`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconnect_until: Option<DateTime<Utc>>,
     /// Nothing is held by the window any more, and the port only lingers for proxies that have
     /// not heard of it: they are sent away, and come back to the app.
     #[serde(default)]
@@ -148,6 +155,7 @@ mod tests {
             until: Some("2026-12-06T03:00:00.25Z".parse().unwrap()),
             message: Some("We are upgrading our \"database\".\nBack soon.".into()),
             restoring: false,
+            reconnect_until: None,
             released: false,
         }
     }
@@ -179,6 +187,15 @@ mod tests {
             ..notice()
         };
         assert_eq!(Notice::from_data(&restoring.to_data()).unwrap(), restoring);
+    }
+
+    #[test]
+    fn a_notice_that_asks_its_clients_to_connect_anew_survives_its_config_map() {
+        let asking = Notice {
+            reconnect_until: Some("2026-12-06T02:00:00.5Z".parse().unwrap()),
+            ..notice()
+        };
+        assert_eq!(Notice::from_data(&asking.to_data()).unwrap(), asking);
     }
 
     #[test]

@@ -295,8 +295,13 @@ pub fn leads_to(slice: &EndpointSlice, address: IpAddr) -> bool {
 
 /// Whether `slice` leads to `port` of its endpoints.
 pub fn leads_to_port(slice: &EndpointSlice, port: u16) -> bool {
+    ports(slice).any(|led_to| led_to == port)
+}
+
+/// The ports of its endpoints to which `slice` leads.
+pub fn ports(slice: &EndpointSlice) -> impl Iterator<Item = u16> {
     let ports = slice.ports.as_deref().unwrap_or_default();
     ports
         .iter()
-        .any(|slice_port| slice_port.port == Some(i32::from(port)))
+        .filter_map(|slice_port| u16::try_from(slice_port.port?).ok())
 }

@@ -88,13 +88,24 @@ impl<'b> Scene<'b> {
     /// object of this kind makes: through the proxy of the Ingress or HTTPRoute, or straight to the
     /// ClusterIP.
     pub(crate) async fn clients(&self, kind: Kind) -> Result<Load> {
-        let address = self.app.address(kind)?;
-        let sources = sources().await?;
+        Ok(Load::start(self.asking(kind).await?))
+    }
+
+    /// The same, but that they keep their connections.
+    pub(crate) async fn kept_clients(&self, kind: Kind) -> Result<Load> {
         Ok(Load::start(Options {
-            sources,
+            keep_alive: true,
+            ..self.asking(kind).await?
+        }))
+    }
+
+    async fn asking(&self, kind: Kind) -> Result<Options> {
+        let address = self.app.address(kind)?;
+        Ok(Options {
+            sources: sources().await?,
             per_second: PER_SECOND,
             ..Options::new(address, &self.app.host())
-        }))
+        })
     }
 
     /// Creates a window over the targets.
@@ -143,7 +154,7 @@ impl<'b> Scene<'b> {
 }
 
 /// Puts the addresses of clients on the loopback device; they may be there already.
-async fn sources() -> Result<Vec<IpAddr>> {
+pub(crate) async fn sources() -> Result<Vec<IpAddr>> {
     let addresses: Vec<IpAddr> = (1..=SOURCES)
         .map(|last| Ipv4Addr::new(10, 1, 0, last).into())
         .collect();

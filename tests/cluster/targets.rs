@@ -1,15 +1,16 @@
 //! Targets that are missing, unfit, covered twice, or without a port to lead to.
 
+use std::ops::RangeBounds;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use entracte::api::conditions::ConditionType;
 use entracte::api::status::TargetState::{Missing, Refused};
 use entracte::api::status::{MaintenanceWindowStatus, Phase};
 use entracte::notice::Notice;
 use entracte_testbed::api_proxy::Recorded;
 use entracte_testbed::app::App;
-use entracte_testbed::load::{Class, Verdict};
+use entracte_testbed::load::{Class, Report, Verdict};
 use entracte_testbed::target::Kind;
 use entracte_testbed::verdict::Occurrence;
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -22,7 +23,7 @@ use tokio::time::sleep;
 use crate::Result;
 use crate::bench::{Bench, FIRST_PORT, PORTS};
 use crate::objects::{api, eventually, is, merge, status, why, windows};
-use crate::scene::{APP, Scene, WINDOW, always, create, named, once, settled, soon};
+use crate::scene::{APP, Scene, WINDOW, always, create, named, once, settled, sleep_until, soon};
 
 pub(crate) async fn a_missing_target_is_held_when_it_appears(bench: &Bench) -> Result {
     let namespace = bench.cluster.namespace("missing").await?;
@@ -212,7 +213,7 @@ pub(crate) async fn of_overlapping_windows_the_one_that_ends_last_answers(bench:
     let scene = Scene::set(bench, "overlap").await?;
     let original = scene.object(Kind::Service).await?;
     let clients = scene.clients(Kind::Service).await?;
-    let early = soon(6);
+    let early = soon(9);
     let late = Occurrence {
         start: early.start + TimeDelta::seconds(3),
         end: early.end + TimeDelta::seconds(3),
@@ -226,6 +227,8 @@ pub(crate) async fn of_overlapping_windows_the_one_that_ends_last_answers(bench:
         let schedule = once(occurrence);
         scene.window(name, schedule, &[Kind::Service]).await?;
     }
+    sleep_until(early.start + TimeDelta::seconds(2)).await;
+    let kept = scene.kept_clients(Kind::Service).await?;
     settled(late.end).await;
 
     let report = clients.stop().await;
@@ -239,32 +242,43 @@ pub(crate) async fn of_overlapping_windows_the_one_that_ends_last_answers(bench:
         report.count(Class::App, early.start + TimeDelta::seconds(3)..late.end),
         0
     );
-    let mut seen: Vec<&str> = report
-        .answers
-        .iter()
-        .filter_map(|answer| match &answer.verdict {
-            Verdict::Maintenance { window, .. } => window.split('/').nth(1),
-            _ => None,
-        })
-        .collect();
-    seen.dedup();
+    let seen = windows_seen(&report, ..);
     assert_eq!(
         (seen.first(), seen.last()),
         (Some(&"early"), Some(&"late")),
         "{seen:?}"
     );
+    // A connection that is kept does not stay with the window that led, though that is not over.
+    let kept = kept.stop().await;
+    assert_eq!(kept.others().next(), None);
+    assert_eq!(windows_seen(&kept, ..late.start), ["early"]);
+    let led = late.start + TimeDelta::seconds(2)..early.end - TimeDelta::seconds(3);
+    assert_eq!(windows_seen(&kept, led), ["late"]);
     assert_eq!(scene.object(Kind::Service).await?, original);
-    let said = statuses(
-        &bench.proxy.writes_since(began),
-        &scene.namespace,
-        "tomorrow",
-    )?;
+    let writes = bench.proxy.writes_since(began);
+    let said = statuses(&writes, &scene.namespace, "tomorrow")?;
     assert!(!said.is_empty());
     for status in said {
         assert_eq!(status.phase, Some(Phase::Scheduled), "it is not its affair");
         assert_eq!(is(&status, ConditionType::Ready), Some(true), "{status:?}");
     }
     Ok(())
+}
+
+/// The names of the windows whose page clients saw, each as often as it followed another.
+fn windows_seen(report: &Report, span: impl RangeBounds<DateTime<Utc>>) -> Vec<&str> {
+    let within = report
+        .answers
+        .iter()
+        .filter(|answer| span.contains(&answer.answered.wall));
+    let mut seen: Vec<_> = within
+        .filter_map(|answer| match &answer.verdict {
+            Verdict::Maintenance { window, .. } => window.split('/').nth(1),
+            _ => None,
+        })
+        .collect();
+    seen.dedup();
+    seen
 }
 
 /// The statuses of a window that were written.

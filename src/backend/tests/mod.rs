@@ -112,6 +112,7 @@ fn notice(port: u16) -> Notice {
         until: None,
         message: Some("We are upgrading our database.".into()),
         restoring: false,
+        reconnect_until: None,
         released: false,
     }
 }

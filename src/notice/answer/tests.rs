@@ -28,6 +28,7 @@ fn notice() -> Notice {
         until: Some(at("2026-12-06T03:00:00Z")),
         message: Some("We are upgrading our database.".into()),
         restoring: false,
+        reconnect_until: None,
         released: false,
     }
 }
