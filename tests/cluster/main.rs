@@ -5,6 +5,7 @@
 //! | `flips.rs` | a target is held and given back on time, and nobody gets anything else |
 //! | `effect.rs` | a hold takes effect, however far the platform's controllers lag behind |
 //! | `rehearsals.rs` | behind Envoy too, and what makes it so is no way around the maintenance |
+//! | `loads.rs` | flips under load: neither new connections nor kept ones get anything else |
 //! | `restore.rs` | a release waits for the app, and not for ever |
 //! | `early_end.rs` | a window that ends early restores at once |
 //! | `edits.rs`, `routes.rs` | what a user writes while a target is held is kept |
@@ -48,6 +49,7 @@ mod flips;
 mod flux;
 mod gitops;
 mod interruptions;
+mod loads;
 mod objects;
 mod ownership;
 mod policies;
@@ -180,6 +182,8 @@ fn tests() -> Vec<Test> {
             an_ingress_is_held_on_time_and_given_back_as_it_was,
             a_service_is_held_on_time_and_given_back_as_it_was,
             an_http_route_is_held_on_time_and_given_back_as_it_was;
+        loads:
+            fifty_flips_show_nobody_anything_but_the_app_and_the_page;
         effect:
             a_hold_takes_effect_while_the_platforms_controllers_stand_still,
             many_services_answer_from_the_backend_at_once,
@@ -189,8 +193,6 @@ fn tests() -> Vec<Test> {
             endpoints_of_somebody_else_are_left_and_named;
         rehearsals:
             routes_behind_contour_are_held_on_time_and_given_back_as_they_were,
-            fifty_flips_behind_contour_show_nobody_a_bare_503,
-            six_flips_of_an_http_route_behind_contour_show_nobody_a_bare_503,
             a_rehearsal_is_no_way_to_the_app,
             a_rehearsal_that_was_deleted_is_put_back_and_goes_with_its_target,
             where_nobody_knows_the_controller_the_status_says_so_once;

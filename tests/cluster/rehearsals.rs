@@ -8,7 +8,6 @@ use entracte::api::names;
 use entracte::api::status::{MaintenanceWindowStatus, TargetState};
 use entracte_testbed::app::{APP_HEADER, Routes};
 use entracte_testbed::cluster::Proxy;
-use entracte_testbed::load::Class;
 use entracte_testbed::request;
 use entracte_testbed::target::Kind;
 use k8s_openapi::api::networking::v1::IngressSpec;
@@ -24,14 +23,8 @@ use crate::objects::{api, eventually, merge, status, windows};
 use crate::routes::BEHIND_A_GATEWAY;
 use crate::scene::{APP, Scene, WINDOW, always, once, sleep_until, soon};
 
-/// How many flips in a row nobody may notice.
-const FLIPS: usize = 50;
-
-/// The same of an HTTPRoute. Without a rehearsal each shows some 10 ms of bare 503.
-const FEW_FLIPS: usize = 6;
-
-/// How long each of them stands: longer than Contour gathers changes.
-const BETWEEN_FLIPS: Duration = Duration::from_millis(700);
+/// Longer than Contour gathers changes.
+const FOLLOWED: Duration = Duration::from_millis(700);
 
 /// How far the flips of two scenes are from each other.
 const APART: Duration = Duration::from_secs(2);
@@ -62,65 +55,6 @@ pub(crate) async fn routes_behind_contour_are_held_on_time_and_given_back_as_the
     Ok(())
 }
 
-pub(crate) async fn fifty_flips_behind_contour_show_nobody_a_bare_503(bench: &Bench) -> Result {
-    let scene = Scene::set_behind(bench, "fifty", BEHIND_CONTOUR).await?;
-    scene.window(WINDOW, always(), &[Kind::Ingress]).await?;
-    scene.held(WINDOW).await?;
-    let clients = scene.clients(Kind::Ingress).await?;
-    for flip in 0..FLIPS {
-        sleep(BETWEEN_FLIPS).await;
-        let release = flip % 2 == 0;
-        scene.change(WINDOW, json!({ "suspend": release })).await?;
-        if release {
-            scene.released(WINDOW).await?;
-        } else {
-            scene.held(WINDOW).await?;
-        }
-    }
-    sleep(BETWEEN_FLIPS).await;
-    let report = clients.stop().await;
-    println!("flips behind Contour: {FLIPS}, {:?}", report.counts());
-    assert_eq!(report.others().collect::<Vec<_>>(), []);
-    for class in [Class::App, Class::Maintenance] {
-        assert!(report.count(class, ..) > 0, "{class:?}");
-    }
-    Ok(())
-}
-
-/// Those of an Ingress are the many above.
-pub(crate) async fn six_flips_of_an_http_route_behind_contour_show_nobody_a_bare_503(
-    bench: &Bench,
-) -> Result {
-    let scene = Scene::set_behind(bench, "six", BOTH_BEHIND_CONTOUR).await?;
-    let kind = Kind::HttpRoute;
-    scene.window(WINDOW, always(), &[kind]).await?;
-    scene.held(WINDOW).await?;
-    let clients = scene.clients(kind).await?;
-    for _ in 0..FEW_FLIPS / 2 {
-        sleep(BETWEEN_FLIPS).await;
-        scene.change(WINDOW, json!({ "suspend": true })).await?;
-        scene.released(WINDOW).await?;
-        sleep(BETWEEN_FLIPS).await;
-        scene.change(WINDOW, json!({ "suspend": false })).await?;
-        scene.held(WINDOW).await?;
-    }
-    sleep(BETWEEN_FLIPS).await;
-    let report = clients.stop().await;
-    println!(
-        "flips of an HTTPRoute behind Contour: {FEW_FLIPS}, {:?}",
-        report.counts()
-    );
-    assert_eq!(report.others().collect::<Vec<_>>(), []);
-    for to in [Class::App, Class::Maintenance] {
-        let flips = report.answers.windows(2).filter(|pair| {
-            let [before, after] = [0, 1].map(|nth| pair[nth].verdict.class());
-            before != to && after == to
-        });
-        assert!(flips.count() >= FEW_FLIPS / 2, "{to:?} was seen too seldom");
-    }
-    Ok(())
-}
-
 pub(crate) async fn a_rehearsal_is_no_way_to_the_app(bench: &Bench) -> Result {
     let scene = Scene::set_behind(bench, "no-way", BOTH_BEHIND_CONTOUR).await?;
     let occurrence = soon(6);
@@ -132,7 +66,7 @@ pub(crate) async fn a_rehearsal_is_no_way_to_the_app(bench: &Bench) -> Result {
     sleep_until(occurrence.start - TimeDelta::milliseconds(800)).await;
     no_app_answers(&scene, &rehearsals).await?;
     scene.held(WINDOW).await?;
-    sleep(BETWEEN_FLIPS).await;
+    sleep(FOLLOWED).await;
     no_app_answers(&scene, &rehearsals).await?;
 
     scene.released(WINDOW).await?;
