@@ -1,11 +1,19 @@
 //! What a search finds of Services: nothing; and that it would.
 
-use crate::cluster::{Budget, Cluster, Mistake};
+use crate::cluster::state::Budget;
+use crate::cluster::{Cluster, Mistake};
 use crate::search::search;
 use crate::service::Cart;
 
 fn cluster(coverage: u8, edits: u8, crashes: u8) -> Cluster<Cart> {
     Cluster::new(Cart::new(), Budget::new(coverage, edits, crashes))
+}
+
+/// As a window begins to hold it, and has done.
+fn held(coverage: u8, edits: u8, crashes: u8) -> Cluster<Cart> {
+    let mut cluster = cluster(coverage, edits, crashes);
+    cluster.begins_held = true;
+    cluster
 }
 
 fn is_sound(name: &str, cluster: &mut Cluster<Cart>) {
@@ -14,8 +22,8 @@ fn is_sound(name: &str, cluster: &mut Cluster<Cart>) {
 }
 
 #[test]
-fn a_window_comes_and_goes() {
-    is_sound("Service: a window, another leader", &mut cluster(1, 0, 1));
+fn a_window_comes_and_goes_under_two_leaders() {
+    is_sound("Service: a window, two leaders", &mut cluster(1, 0, 1));
 }
 
 #[test]
@@ -26,8 +34,30 @@ fn a_window_takes_the_lead() {
 }
 
 #[test]
+fn a_window_takes_the_lead_under_two_leaders() {
+    let mut cluster = held(1, 0, 1);
+    cluster.windows = 2;
+    is_sound("Service, held: two windows, two leaders", &mut cluster);
+}
+
+#[test]
 fn a_user_and_a_tool_write() {
     is_sound("Service: a window, edits", &mut cluster(1, 1, 0));
+}
+
+#[test]
+fn a_user_and_a_tool_write_under_two_leaders() {
+    is_sound("Service, held: edits, two leaders", &mut held(0, 1, 1));
+}
+
+/// Nobody can help the last endpoint then, if the platform empties its slice before we put ours back;
+/// everything else is as ever.
+#[test]
+fn what_somebody_deletes_of_ours_is_put_back() {
+    let mut robbed = cluster(1, 1, 0);
+    robbed.kind.is_robbed = true;
+    robbed.kind.minds_gaps = false;
+    is_sound("Service: our slice deleted", &mut robbed);
 }
 
 /// A cache that has not seen it must not write the old owner into our slice: the release would take

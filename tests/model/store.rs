@@ -76,3 +76,23 @@ pub(crate) fn is_guarded(patch: &json_patch::Patch) -> bool {
     first
         == serde_json::json!({"op": "replace", "path": "/metadata/resourceVersion", "value": READ})
 }
+
+/// The patches that plans made, each kept once.
+#[derive(Debug, Default)]
+pub(crate) struct Patches(Vec<json_patch::Patch>);
+
+impl Patches {
+    /// The number of `patch`.
+    pub(crate) fn id(&mut self, patch: json_patch::Patch) -> Id {
+        let known = self.0.iter().position(|known| *known == patch);
+        let id = known.unwrap_or_else(|| {
+            self.0.push(patch);
+            self.0.len() - 1
+        });
+        Id::try_from(id).unwrap()
+    }
+
+    pub(crate) fn get(&self, id: Id) -> &json_patch::Patch {
+        &self.0[usize::from(id)]
+    }
+}
