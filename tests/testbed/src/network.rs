@@ -1,10 +1,11 @@
 //! Addresses on the loopback device of our network namespace: the node's, and one for each pod.
 //!
 //! The API server refuses endpoint addresses in 127.0.0.0/8, so the loopback device bears others.
+//! Where the machine has IPv6, there are addresses of both families.
 
 use std::{
-    io,
-    net::{IpAddr, Ipv4Addr},
+    fs, io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     process::Stdio,
 };
 
@@ -13,11 +14,23 @@ use tokio::process::Command;
 /// The node's address. The API server, Traefik and the controller listen on it.
 pub const NODE: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 
+/// The node's address of the other family.
+pub const NODE_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x10, 0, 0, 0, 0, 0, 1);
+
 /// The range of pod addresses, 10.244.0.0/16.
 pub const PODS: &str = "10.244.0.0/16";
 
+/// The range of pod addresses of the other family.
+pub const PODS_V6: &str = "fd00:244::/112";
+
 /// The range of ClusterIPs, 10.96.0.0/16.
 pub const SERVICES: &str = "10.96.0.0/16";
+
+/// The range of ClusterIPs of the other family.
+pub const SERVICES_V6: &str = "fd00:96::/112";
+
+/// Says whether the loopback device takes addresses of IPv6.
+const IPV6_IS_OFF: &str = "/proc/sys/net/ipv6/conf/lo/disable_ipv6";
 
 /// The ClusterIP of `default/kubernetes`: the first of [`SERVICES`].
 pub const API_SERVICE: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 1);
@@ -49,7 +62,26 @@ pub enum NetworkError {
 pub async fn set_up() -> Result<(), NetworkError> {
     ip(&["link", "set", "lo", "up"]).await?;
     add_address(NODE.into()).await?;
-    ip(&["route", "add", "default", "dev", "lo"]).await
+    ip(&["route", "add", "default", "dev", "lo"]).await?;
+    if has_ipv6() {
+        add_address(NODE_V6.into()).await?;
+        ip(&["-6", "route", "add", "default", "dev", "lo"]).await?;
+    }
+    Ok(())
+}
+
+/// Whether there can be addresses of both families here.
+pub fn has_ipv6() -> bool {
+    fs::read_to_string(IPV6_IS_OFF).is_ok_and(|off| off.trim() == "0")
+}
+
+/// What is said of one family, or of both where there are both.
+pub(crate) fn of_families(v4: &str, v6: &str) -> String {
+    if has_ipv6() {
+        format!("{v4},{v6}")
+    } else {
+        v4.to_owned()
+    }
 }
 
 /// Gives the loopback device one more address. One that it has already is no error.

@@ -29,18 +29,19 @@ pub struct PodObject {
     api: Api<Pod>,
     name: String,
     containers: Vec<String>,
-    address: IpAddr,
+    addresses: Vec<IpAddr>,
     started: Timestamp,
 }
 
 impl PodObject {
-    /// Creates the object on our node; it runs and is not ready.
+    /// Creates the object on our node; it runs and is not ready. It has one address, or one of each
+    /// family.
     pub async fn create(
         client: &Client,
         namespace: &str,
         name: &str,
         template: PodTemplate,
-        address: IpAddr,
+        addresses: Vec<IpAddr>,
     ) -> kube::Result<Self> {
         let pod = Self {
             api: Api::namespaced(client.clone(), namespace),
@@ -51,7 +52,7 @@ impl PodObject {
                 .iter()
                 .map(|c| c.name.clone())
                 .collect(),
-            address,
+            addresses,
             started: Timestamp::now(),
         };
         let labels = Some(template.labels);
@@ -77,9 +78,9 @@ impl PodObject {
         &self.name
     }
 
-    /// The pod's address.
-    pub fn address(&self) -> IpAddr {
-        self.address
+    /// The pod's addresses, the first of which is the one that the pod is known by.
+    pub fn addresses(&self) -> &[IpAddr] {
+        &self.addresses
     }
 
     /// Writes the condition `Ready`, as the kubelet does after a readiness probe.
@@ -133,8 +134,8 @@ impl PodObject {
             "phase": "Running",
             "hostIP": network::NODE,
             "hostIPs": [{"ip": network::NODE}],
-            "podIP": self.address,
-            "podIPs": [{"ip": self.address}],
+            "podIP": self.addresses[0],
+            "podIPs": self.addresses.iter().map(|ip| json!({"ip": ip})).collect::<Vec<_>>(),
             "startTime": self.started,
             "conditions": [
                 condition("PodScheduled", true, self.started),

@@ -195,9 +195,21 @@ impl App {
 
     /// Adds a pod, which is ready on return, and returns its name. Proxies learn of it later.
     pub async fn add_pod(&mut self) -> Result<String, AppError> {
+        let address = self.cluster.pod_address().await?;
+        self.add_pod_at(vec![address]).await
+    }
+
+    /// The same, with an address of each family. It needs IPv6 ([`crate::network::has_ipv6`]).
+    pub async fn add_dual_stack_pod(&mut self) -> Result<String, AppError> {
+        let addresses = self.cluster.dual_stack_pod_addresses().await?;
+        self.add_pod_at(addresses).await
+    }
+
+    async fn add_pod_at(&mut self, addresses: Vec<IpAddr>) -> Result<String, AppError> {
         self.started += 1;
         let name = format!("{}-{}", self.name, self.started);
-        let pod = AppPod::start(&self.cluster, &self.namespace, &self.name, &name).await?;
+        let (cluster, namespace) = (&self.cluster, &self.namespace);
+        let pod = AppPod::start(cluster, namespace, &self.name, &name, addresses).await?;
         self.pods.push(pod);
         Ok(name)
     }

@@ -49,12 +49,12 @@ impl AppPod {
         namespace: &str,
         app: &str,
         name: &str,
+        addresses: Vec<IpAddr>,
     ) -> Result<Self, AppError> {
-        let address = cluster.pod_address().await?;
         let (process, input, confirmations) =
-            start_process(cluster, namespace, app, name, address)?;
+            start_process(cluster, namespace, app, name, &addresses)?;
         let client = cluster.client();
-        let object = PodObject::create(client, namespace, name, template(app)?, address).await?;
+        let object = PodObject::create(client, namespace, name, template(app)?, addresses).await?;
         let mut pod = Self {
             object,
             process,
@@ -71,9 +71,9 @@ impl AppPod {
         self.object.name()
     }
 
-    /// Where the pod listens.
+    /// Where the pod listens, first of all.
     pub fn address(&self) -> SocketAddr {
-        SocketAddr::new(self.object.address(), PORT)
+        SocketAddr::new(self.object.addresses()[0], PORT)
     }
 
     /// Makes the pod ready or not. Its process answers either way.
@@ -104,9 +104,11 @@ impl AppPod {
         } = self;
         process.kill().await.map_err(ClusterError::from)?;
         object.delete_now().await?;
-        network::remove_address(object.address())
-            .await
-            .map_err(ClusterError::from)?;
+        for address in object.addresses() {
+            network::remove_address(*address)
+                .await
+                .map_err(ClusterError::from)?;
+        }
         Ok(())
     }
 
@@ -142,12 +144,12 @@ fn start_process(
     namespace: &str,
     app: &str,
     pod: &str,
-    address: IpAddr,
+    addresses: &[IpAddr],
 ) -> Result<Dialogue, AppError> {
     let arguments = Arguments {
         app: app.to_owned(),
         pod: pod.to_owned(),
-        address,
+        addresses: addresses.to_vec(),
     };
     let mut command = Command::new(env::current_exe()?);
     command.args(arguments.to_args());

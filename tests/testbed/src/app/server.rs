@@ -1,7 +1,8 @@
-//! The process of an app pod: an HTTP/1.1 server on the pod's address.
+//! The process of an app pod: an HTTP/1.1 server on the pod's addresses.
 //!
 //! It is the current program, run again with other arguments. It answers what the last line of
-//! JSON on its standard input says, and writes a line when that is so.
+//! JSON on its standard input says, and writes a line when that is so. To who asks for a WebSocket
+//! it sends back whatever comes, for as long as the connection is open.
 
 use std::{
     convert::Infallible,
@@ -11,7 +12,11 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
+use futures::future::try_join_all;
+use http::{
+    HeaderValue, Request, Response, StatusCode,
+    header::{CONNECTION, CONTENT_TYPE, UPGRADE},
+};
 use http_body_util::Full;
 use hyper::{
     body::{Bytes, Incoming},
@@ -30,6 +35,9 @@ pub const PORT: u16 = 8080;
 
 /// The response header that names the app, by which a client knows who answered.
 pub const APP_HEADER: &str = "x-app";
+
+/// What the header Upgrade says of a WebSocket (RFC 6455 section 4.1).
+const WEB_SOCKET: &str = "websocket";
 
 /// The first argument of the program when it is to be the process of a pod.
 const MARK: &str = "entracte-testbed-app-pod";
@@ -57,7 +65,7 @@ impl Default for Answer {
 pub(crate) struct Arguments {
     pub(crate) app: String,
     pub(crate) pod: String,
-    pub(crate) address: IpAddr,
+    pub(crate) addresses: Vec<IpAddr>,
 }
 
 impl Arguments {
@@ -68,23 +76,23 @@ impl Arguments {
 
     fn parse(arguments: &[String]) -> Option<Self> {
         match arguments {
-            [mark, app, pod, address] if mark == MARK => Some(Self {
+            [mark, app, pod, addresses @ ..] if mark == MARK => Some(Self {
                 app: app.clone(),
                 pod: pod.clone(),
-                address: address.parse().ok()?,
+                addresses: addresses
+                    .iter()
+                    .map(|address| address.parse().ok())
+                    .collect::<Option<_>>()?,
             }),
             _ => None,
         }
     }
 
     /// What to call the current program with.
-    pub(crate) fn to_args(&self) -> [String; 4] {
-        [
-            MARK.into(),
-            self.app.clone(),
-            self.pod.clone(),
-            self.address.to_string(),
-        ]
+    pub(crate) fn to_args(&self) -> Vec<String> {
+        let names = [MARK.into(), self.app.clone(), self.pod.clone()];
+        let addresses = self.addresses.iter().map(ToString::to_string);
+        names.into_iter().chain(addresses).collect()
     }
 }
 
@@ -103,13 +111,17 @@ pub(crate) fn run(arguments: Arguments) -> ExitCode {
 }
 
 async fn serve(arguments: Arguments) -> io::Result<()> {
-    let listener = TcpListener::bind(SocketAddr::new(arguments.address, PORT)).await?;
+    let mut listeners = Vec::new();
+    for address in &arguments.addresses {
+        listeners.push(TcpListener::bind(SocketAddr::new(*address, PORT)).await?);
+    }
     let pod = Arc::new(Server {
         arguments,
         answer: RwLock::default(),
     });
+    let accepting = listeners.iter().map(|listener| accept(listener, &pod));
     tokio::select! {
-        result = accept(&listener, &pod) => result,
+        result = try_join_all(accepting) => result.map(|_| ()),
         result = obey(&pod) => result,
     }
 }
@@ -139,11 +151,40 @@ async fn accept(listener: &TcpListener, server: &Arc<Server>) -> io::Result<()> 
         stream.set_nodelay(true)?;
         let server = Arc::clone(server);
         let service = service_fn(move |request: Request<Incoming>| {
-            let response = server.respond(&request);
+            let response = if asks_for_a_web_socket(&request) {
+                tokio::spawn(send_back(request));
+                switching_protocols()
+            } else {
+                server.respond(&request)
+            };
             async move { Ok::<_, Infallible>(response) }
         });
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
         // A client that goes away is its own business.
-        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(connection.with_upgrades());
+    }
+}
+
+fn asks_for_a_web_socket<B>(request: &Request<B>) -> bool {
+    let upgrade = request.headers().get(UPGRADE);
+    upgrade.is_some_and(|protocol| protocol == WEB_SOCKET)
+}
+
+/// Nobody here looks at more than the status: the frames are whatever the client takes for frames.
+fn switching_protocols() -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static(WEB_SOCKET));
+    response
+}
+
+async fn send_back(request: Request<Incoming>) {
+    if let Ok(upgraded) = hyper::upgrade::on(request).await {
+        let (mut input, mut output) = tokio::io::split(TokioIo::new(upgraded));
+        // A client that goes away is its own business.
+        let _ = tokio::io::copy(&mut input, &mut output).await;
     }
 }
 
@@ -182,11 +223,11 @@ mod tests {
     use super::*;
 
     fn arguments() -> Arguments {
-        let address = "10.244.0.2".parse().unwrap();
+        let addresses = ["10.244.0.2", "fd00:244::2"];
         Arguments {
             app: "web".into(),
             pod: "web-1".into(),
-            address,
+            addresses: addresses.map(|address| address.parse().unwrap()).into(),
         }
     }
 

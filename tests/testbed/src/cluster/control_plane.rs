@@ -17,7 +17,7 @@ use super::{
     traefik,
 };
 use crate::{
-    network::{API_SERVICE, NODE, PODS, SERVICES},
+    network::{self, API_SERVICE, NODE, NODE_V6, PODS, PODS_V6, SERVICES, SERVICES_V6},
     process::Process,
     programs::{ETCD, KUBE_APISERVER, KUBE_CONTROLLER_MANAGER, KUBE_PROXY},
     run_folder::RunFolder,
@@ -64,7 +64,10 @@ async fn start_api_server(
     let mut command = Command::new(run.program(KUBE_APISERVER));
     command
         .arg(format!("--etcd-servers=http://{ETCD_CLIENTS}"))
-        .arg(flag("service-cluster-ip-range", SERVICES))
+        .arg(flag(
+            "service-cluster-ip-range",
+            network::of_families(SERVICES, SERVICES_V6),
+        ))
         .arg(flag("bind-address", NODE))
         .arg(flag("advertise-address", NODE))
         .arg(flag("secure-port", API_SERVER.port()))
@@ -163,11 +166,15 @@ async fn create_node(client: &Client) -> Result<(), ClusterError> {
     let nodes: Api<Node> = Api::all(client.clone());
     let node = object(json!({"metadata": {"name": NODE_NAME}}))?;
     nodes.create(&PostParams::default(), &node).await?;
+    let mut addresses = vec![
+        json!({"type": "InternalIP", "address": NODE}),
+        json!({"type": "Hostname", "address": NODE_NAME}),
+    ];
+    if network::has_ipv6() {
+        addresses.push(json!({"type": "InternalIP", "address": NODE_V6}));
+    }
     let status = json!({"status": {
-        "addresses": [
-            {"type": "InternalIP", "address": NODE},
-            {"type": "Hostname", "address": NODE_NAME},
-        ],
+        "addresses": addresses,
         "conditions": [{"type": "Ready", "status": "True", "reason": "Testbed"}],
     }});
     nodes
@@ -183,7 +190,7 @@ fn kube_proxy_config(kubeconfig: &Path) -> Value {
         "clientConnection": {"kubeconfig": kubeconfig},
         "mode": "nftables",
         "hostnameOverride": NODE_NAME,
-        "clusterCIDR": PODS,
+        "clusterCIDR": network::of_families(PODS, PODS_V6),
         "healthzBindAddress": format!("{NODE}:10256"),
         // These belong to the whole machine, and an ordinary user may not set them.
         "conntrack": {

@@ -12,7 +12,7 @@ mod traefik;
 use std::{
     ffi::OsStr,
     fmt, io,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
     process::{Output, Stdio},
     sync::{
@@ -215,14 +215,27 @@ impl Cluster {
 
     /// A pod address that nobody else has, put on the loopback device.
     pub async fn pod_address(&self) -> Result<IpAddr, ClusterError> {
-        let [high, low] = self
-            .shared
-            .pods
-            .fetch_add(1, Ordering::Relaxed)
-            .to_be_bytes();
-        let address = Ipv4Addr::new(10, 244, high, low).into();
+        let address = self.pod_addresses()[0];
         network::add_address(address).await?;
         Ok(address)
+    }
+
+    /// The same, of both families. It needs IPv6 ([`network::has_ipv6`]).
+    pub async fn dual_stack_pod_addresses(&self) -> Result<Vec<IpAddr>, ClusterError> {
+        let addresses = self.pod_addresses();
+        for address in addresses {
+            network::add_address(address).await?;
+        }
+        Ok(addresses.into())
+    }
+
+    fn pod_addresses(&self) -> [IpAddr; 2] {
+        let number = self.shared.pods.fetch_add(1, Ordering::Relaxed);
+        let [high, low] = number.to_be_bytes();
+        [
+            Ipv4Addr::new(10, 244, high, low).into(),
+            Ipv6Addr::new(0xfd00, 0x244, 0, 0, 0, 0, 0, number).into(),
+        ]
     }
 
     /// Stops the platform's controllers (kube-controller-manager) in the middle of whatever they

@@ -6,7 +6,7 @@ mod deployment;
 mod install;
 mod pod;
 
-use std::path::PathBuf;
+use std::{net::IpAddr, path::PathBuf};
 
 use crate::{
     cluster::{Cluster, ClusterError, User},
@@ -60,6 +60,7 @@ impl Options {
 pub struct Operator {
     cluster: Cluster,
     backend: Role,
+    controller_role: Role,
     controller: OperatorPod,
     backends: Vec<OperatorPod>,
     started: usize,
@@ -92,11 +93,15 @@ impl Operator {
             .installed()
             .get_or_try_init(|| install(cluster))
             .await?;
-        let (controller, backend) = roles(cluster, &options).await?;
-        let controller = OperatorPod::create(cluster, controller, 1).await?;
+        let (controller_role, backend) = roles(cluster, &options).await?;
+        let address = cluster.pod_address().await?;
+        let created = OperatorPod::create(cluster, controller_role.clone(), 1, vec![address]);
+        // What it takes to make a pod is large.
+        let controller = Box::pin(created).await?;
         let mut operator = Self {
             cluster: cluster.clone(),
             backend,
+            controller_role,
             controller,
             backends: Vec::new(),
             started: 0,
@@ -117,6 +122,16 @@ impl Operator {
         &mut self.controller
     }
 
+    /// A second controller, which is ready on return, beside the one that there is: as where the old
+    /// leader does not know yet that another one leads. Let it [`OperatorPod::crash`] in the end.
+    pub async fn another_controller(&self) -> Result<OperatorPod, OperatorError> {
+        let address = self.cluster.pod_address().await?;
+        let role = self.controller_role.clone();
+        let mut another = OperatorPod::create(&self.cluster, role, 2, vec![address]).await?;
+        another.start().await?;
+        Ok(another)
+    }
+
     /// The backend pods that there are now.
     pub fn backends(&self) -> &[OperatorPod] {
         &self.backends
@@ -131,6 +146,14 @@ impl Operator {
     /// Adds a backend pod, which is ready on return, and returns its name.
     pub async fn add_backend(&mut self) -> Result<String, OperatorError> {
         let pod = self.launch_backend().await?;
+        pod.ready().await?;
+        Ok(pod.name().to_owned())
+    }
+
+    /// The same, with an address of each family. It needs IPv6 ([`crate::network::has_ipv6`]).
+    pub async fn add_dual_stack_backend(&mut self) -> Result<String, OperatorError> {
+        let addresses = self.cluster.dual_stack_pod_addresses().await?;
+        let pod = self.launch_backend_at(addresses).await?;
         pod.ready().await?;
         Ok(pod.name().to_owned())
     }
@@ -158,9 +181,18 @@ impl Operator {
     }
 
     async fn launch_backend(&mut self) -> Result<&mut OperatorPod, OperatorError> {
+        let address = self.cluster.pod_address().await?;
+        self.launch_backend_at(vec![address]).await
+    }
+
+    async fn launch_backend_at(
+        &mut self,
+        addresses: Vec<IpAddr>,
+    ) -> Result<&mut OperatorPod, OperatorError> {
         self.started += 1;
         let role = self.backend.clone();
-        let mut pod = OperatorPod::create(&self.cluster, role, self.started).await?;
+        let created = OperatorPod::create(&self.cluster, role, self.started, addresses);
+        let mut pod = Box::pin(created).await?;
         pod.launch()?;
         self.backends.push(pod);
         let last = self.backends.len() - 1;

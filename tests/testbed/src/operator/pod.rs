@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use futures::future::{join_all, try_join_all};
 use tokio::{
     process::Command,
     task::JoinHandle,
@@ -49,7 +50,9 @@ pub struct OperatorPod {
     cluster: Cluster,
     role: Role,
     object: PodObject,
-    process: Option<Process>,
+    /// All pods share one network namespace here, where each has to listen on its own addresses: it
+    /// is a process for each address.
+    processes: Vec<Process>,
     probe: JoinHandle<()>,
 }
 
@@ -59,18 +62,18 @@ impl OperatorPod {
         cluster: &Cluster,
         role: Role,
         number: usize,
+        addresses: Vec<IpAddr>,
     ) -> Result<Self, OperatorError> {
-        let address = cluster.pod_address().await?;
         let name = format!("{}-{number}", role.recipe.deployment);
         let template = role.recipe.template.clone();
         let object =
-            PodObject::create(cluster.client(), NAMESPACE, &name, template, address).await?;
+            PodObject::create(cluster.client(), NAMESPACE, &name, template, addresses).await?;
         let probe = tokio::spawn(probe(object.clone()));
         Ok(Self {
             cluster: cluster.clone(),
             role,
             object,
-            process: None,
+            processes: Vec::new(),
             probe,
         })
     }
@@ -80,19 +83,19 @@ impl OperatorPod {
         self.object.name()
     }
 
-    /// The pod's address.
+    /// The pod's address; the first, where it has one of each family.
     pub fn address(&self) -> IpAddr {
-        self.object.address()
+        self.object.addresses()[0]
     }
 
     /// Where the process answers `/healthz` and `/readyz`.
     pub fn admin_address(&self) -> SocketAddr {
-        admin_address(&self.object)
+        SocketAddr::new(self.address(), ADMIN_PORT)
     }
 
     /// Whether the process has not ended.
     pub fn is_running(&mut self) -> bool {
-        self.process.as_mut().is_some_and(Process::is_running)
+        !self.processes.is_empty() && self.processes.iter_mut().all(Process::is_running)
     }
 
     /// Starts the process, unless it runs, and waits until it is ready.
@@ -105,23 +108,20 @@ impl OperatorPod {
 
     /// Kills the process with SIGKILL. The pod stays.
     pub async fn kill(&mut self) -> Result<(), OperatorError> {
-        match self.process.take() {
-            Some(process) => Ok(process.kill().await?),
-            None => Ok(()),
+        for process in self.processes.drain(..) {
+            process.kill().await?;
         }
+        Ok(())
     }
 
     /// Stops the process with SIGTERM, and after thirty seconds with SIGKILL. The pod stays.
     pub async fn stop(&mut self) -> Result<(), OperatorError> {
-        match self.process.take() {
-            Some(process) => Ok(process.terminate(GRACE).await?),
-            None => Ok(()),
-        }
+        let ending = self.processes.drain(..);
+        try_join_all(ending.map(|process| process.terminate(GRACE))).await?;
+        Ok(())
     }
 
     /// Starts the process without waiting for it.
-    ///
-    /// All pods share one network namespace here: each has to listen on its own address.
     pub fn launch(&mut self) -> Result<(), OperatorError> {
         let Role {
             recipe,
@@ -129,24 +129,26 @@ impl OperatorPod {
             kubeconfig,
             arguments,
         } = &self.role;
-        let mut command = Command::new(binary);
-        command
-            .args(&recipe.arguments)
-            .args(["--bind", &self.address().to_string()])
-            .args(arguments)
-            .envs(&recipe.environment)
-            .env("KUBECONFIG", kubeconfig);
         let logs = self.cluster.run().logs();
-        self.process = Some(Process::start(self.object.name(), command, &logs)?);
+        for address in self.object.addresses() {
+            let mut command = Command::new(binary);
+            command
+                .args(&recipe.arguments)
+                .args(["--bind", &address.to_string()])
+                .args(arguments)
+                .envs(&recipe.environment)
+                .env("KUBECONFIG", kubeconfig);
+            let process = Process::start(self.object.name(), command, &logs)?;
+            self.processes.push(process);
+        }
         Ok(())
     }
 
     /// Waits until the process says that it is ready.
     pub(super) async fn ready(&mut self) -> Result<(), OperatorError> {
-        let address = self.admin_address();
-        if let Some(process) = &mut self.process {
+        for (process, address) in self.processes.iter_mut().zip(self.object.addresses()) {
             process
-                .ready(READY_LIMIT, async || is_ready(address).await)
+                .ready(READY_LIMIT, async || is_ready(*address).await)
                 .await?;
         }
         Ok(())
@@ -160,7 +162,7 @@ impl OperatorPod {
     }
 
     /// Ends process and object without a warning.
-    pub(super) async fn crash(mut self) -> Result<(), OperatorError> {
+    pub async fn crash(mut self) -> Result<(), OperatorError> {
         self.kill().await?;
         self.forget().await
     }
@@ -168,9 +170,11 @@ impl OperatorPod {
     async fn forget(&self) -> Result<(), OperatorError> {
         self.probe.abort();
         self.object.delete_now().await?;
-        network::remove_address(self.address())
-            .await
-            .map_err(ClusterError::from)?;
+        for address in self.object.addresses() {
+            network::remove_address(*address)
+                .await
+                .map_err(ClusterError::from)?;
+        }
         Ok(())
     }
 }
@@ -189,7 +193,8 @@ async fn probe(object: PodObject) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let ready = is_ready(admin_address(&object)).await;
+        let ready = join_all(object.addresses().iter().copied().map(is_ready)).await;
+        let ready = ready.into_iter().all(|ready| ready);
         // A write that failed is tried again at the next tick.
         if ready != written && object.set_ready(ready).await.is_ok() {
             written = ready;
@@ -197,11 +202,8 @@ async fn probe(object: PodObject) {
     }
 }
 
-fn admin_address(object: &PodObject) -> SocketAddr {
-    SocketAddr::new(object.address(), ADMIN_PORT)
-}
-
-async fn is_ready(address: SocketAddr) -> bool {
+async fn is_ready(address: IpAddr) -> bool {
+    let address = SocketAddr::new(address, ADMIN_PORT);
     let answer = request::get(address, &address.to_string(), "/readyz").await;
     answer.is_ok_and(|answer| answer.status().is_success())
 }
