@@ -85,3 +85,53 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
     }
     Ok(found)
 }
+
+/// The table of the fifteen nastiest cases, in the crate doc of this file.
+const NASTIEST: &str = "tests/cluster/nastiest.rs";
+
+#[test]
+fn each_of_the_nastiest_cases_is_shown_by_tests_that_are_there() -> Result<(), Box<dyn Error>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let table = fs::read_to_string(root.join(NASTIEST))?;
+    let listed = fs::read_to_string(root.join("tests/cluster/main.rs"))?;
+    let cases = cases(&table);
+    let numbers: Vec<usize> = cases.iter().map(|(number, _)| *number).collect();
+    assert_eq!(numbers, (1..=15).collect::<Vec<_>>());
+    for (number, tests) in cases {
+        assert!(!tests.is_empty(), "case {number} is shown by nothing");
+        for test in tests {
+            let (file, name) = test.split_once("::").ok_or("no file")?;
+            let places = ["tests/cluster", "tests", "src"].map(|place| root.join(place));
+            let mut sources = places.iter().map(|place| place.join(format!("{file}.rs")));
+            let source = sources.find(|source| source.is_file());
+            let source = source.ok_or_else(|| format!("case {number}: there is no {file}.rs"))?;
+            let text = fs::read_to_string(&source)?;
+            assert!(
+                text.contains(&format!("fn {name}(")),
+                "case {number}: {test}"
+            );
+            // Of the cluster's tests those are run that its table lists.
+            let is_run = !source.starts_with(&places[0]) || listed.contains(name);
+            assert!(is_run, "case {number}: {test} is not run");
+        }
+    }
+    Ok(())
+}
+
+/// The number of each case, and the tests in the second column of its row, in backticks.
+fn cases(table: &str) -> Vec<(usize, Vec<&str>)> {
+    let rows = table.lines().filter_map(|line| line.strip_prefix("//! | "));
+    let row = |row| {
+        let (number, _) = str::split_once(row, ". ")?;
+        let tests = row.split(" | ").nth(1)?.split('`').skip(1).step_by(2);
+        Some((number.parse().ok()?, tests.collect()))
+    };
+    rows.filter_map(row).collect()
+}
+
+#[test]
+fn a_row_names_its_tests() {
+    let table = "//! | case | shown by | without |\n//! |---|---|---|\n\
+                 //! | 7. A `b` c | `flux::a`, `plan/flux::b` | |\n//! 8. no row\n";
+    assert_eq!(cases(table), [(7, vec!["flux::a", "plan/flux::b"])]);
+}

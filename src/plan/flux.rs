@@ -70,9 +70,14 @@ pub(super) fn taking_back<'a>(
 #[cfg(test)]
 mod tests {
     use k8s_openapi::api::core::v1::Service;
+    use k8s_openapi::api::networking::v1::Ingress;
+    use serde_json::json;
 
     use super::*;
-    use crate::plan::testing::object;
+    use crate::api::httproute::HttpRoute;
+    use crate::plan::Holdable;
+    use crate::plan::edit::Edit;
+    use crate::plan::testing::{endpoints, held, object, plan_of};
 
     const KUSTOMIZE: &str = "kustomize.toolkit.fluxcd.io/reconcile";
     const HELM: &str = "helm.toolkit.fluxcd.io/driftDetection";
@@ -95,6 +100,44 @@ mod tests {
             told("{kustomize.toolkit.fluxcd.io/name: a, helm.toolkit.fluxcd.io/name: b}"),
             [KUSTOMIZE, HELM]
         );
+    }
+
+    /// Were it another one, an interval between the two would undo the hold.
+    #[test]
+    fn flux_is_told_by_the_patch_that_holds_and_by_no_other() {
+        let metadata = "metadata: {name: web, uid: u1, resourceVersion: '5', labels: \
+                        {kustomize.toolkit.fluxcd.io/name: apps}}";
+        let of = |spec: &str| format!("{{{metadata}, spec: {spec}}}");
+        let service: Service = object(&of("{selector: {app: web}, ports: [{port: 80}]}"));
+        let ingress: Ingress = object(&of(
+            "{defaultBackend: {service: {name: web, port: {number: 80}}}}",
+        ));
+        let route: HttpRoute = object(&format!(
+            "{{apiVersion: gateway.networking.k8s.io/v1, kind: HTTPRoute, {metadata}, spec: \
+             {{rules: [{{backendRefs: [{{name: web, port: 80}}]}}]}}}}"
+        ));
+        let objects: [&dyn Holdable; 3] = [&service, &ingress, &route];
+        for object in objects {
+            let plan = plan_of(object, held("entracte-w", &endpoints()));
+            let patches = plan.edits.iter().filter_map(|edit| match edit {
+                Edit::Patch { patch, .. } => Some(json!(patch)),
+                _ => None,
+            });
+            let [patch] = &patches.collect::<Vec<_>>()[..] else {
+                panic!("not one patch: {plan:?}");
+            };
+            let operations = patch.as_array().unwrap();
+            let at = |path: &str| operations.iter().find(|one| one["path"] == path);
+            let told = &at("/metadata/annotations").unwrap()["value"];
+            assert_eq!(told[KUSTOMIZE], "disabled", "{patch}");
+            assert!(told["entracte.dev/hold"].is_string(), "{patch}");
+            let is_leaf = |one: &&serde_json::Value| {
+                one["path"]
+                    .as_str()
+                    .is_some_and(|path| path.starts_with("/spec/"))
+            };
+            assert_eq!(operations.iter().filter(is_leaf).count(), 1, "{patch}");
+        }
     }
 
     #[test]

@@ -117,7 +117,7 @@ pub(super) fn among_bridges() -> Surroundings {
 }
 
 /// The plan of a route among those bridges.
-pub(super) fn plan_of(route: &impl Holdable, desired: Desired<'_>) -> Plan {
+pub(super) fn plan_of(route: &(impl Holdable + ?Sized), desired: Desired<'_>) -> Plan {
     route.plan(&among_bridges(), desired, NO_LINGER, DateTime::UNIX_EPOCH)
 }
 

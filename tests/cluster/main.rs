@@ -23,6 +23,7 @@
 //! | `flux.rs` | Flux is told to look away while a target is held |
 //! | `policy.rs` | the admission policy that keeps a hold, and releases in spite of it |
 //! | `policies.rs` | a policy that refuses a hold, a webhook that is down |
+//! | `nastiest.rs`, `nastiest/` | the fifteen nastiest cases, and where each is shown |
 //! | `warnings.rs` | what may keep clients from the answer is said before the start |
 //! | `refusals.rs`, `bad_input/` | what the API server and the controller do not take |
 //! | `silence.rs` | a steady state makes no requests, nor does a change that concerns nobody |
@@ -50,6 +51,7 @@ mod flux;
 mod gitops;
 mod interruptions;
 mod loads;
+mod nastiest;
 mod objects;
 mod ownership;
 mod policies;
@@ -294,6 +296,14 @@ fn tests() -> Vec<Test> {
             a_change_of_the_way_reaches_the_app_at_no_moment,
             windows_reach_a_service_by_different_ways,
             an_ingress_whose_services_cannot_be_held_is_refused;
+        nastiest:
+            a_selector_that_a_user_takes_away_and_writes_again_lets_no_stale_endpoint_serve,
+            several_ports_with_numbers_for_target_ports_answer_in_the_window_and_lead_home_after_it,
+            a_web_socket_that_is_open_stays_with_the_app_is_warned_of_and_not_claimed_to_be_drained,
+            of_windows_that_overlap_either_may_end_first_under_two_leaders,
+            a_service_that_requires_both_families_is_held_for_the_clients_of_both,
+            retry_after_survives_the_retries_and_the_outlier_detection_of_a_mesh,
+            a_backup_from_mid_window_serves_in_a_new_cluster;
         warnings:
             what_may_keep_clients_from_the_answer_is_named_before_the_start;
         refusals:
