@@ -85,8 +85,13 @@ pub(crate) fn of_families(v4: &str, v6: &str) -> String {
 }
 
 /// Gives the loopback device one more address. One that it has already is no error.
+///
+/// Without `nodad` one of IPv6 could not be bound before the kernel has come to it (`ip-address(8)`).
 pub async fn add_address(address: IpAddr) -> Result<(), NetworkError> {
-    ip(&["address", "replace", &prefix(address), "dev", "lo"]).await
+    let prefix = prefix(address);
+    let mut arguments = vec!["address", "replace", &prefix, "dev", "lo"];
+    arguments.extend(address.is_ipv6().then_some("nodad"));
+    ip(&arguments).await
 }
 
 /// Takes an address away from the loopback device.
