@@ -167,13 +167,78 @@ pub(crate) async fn apply_all(
     namespace: &str,
     edits: &[Edit],
 ) -> Result<(), Error> {
+    let mut loan = None;
+    take_effect(client, namespace, edits, &mut loan).await?;
+    match loan {
+        Some(loan) => loan.give_back(client, namespace).await,
+        None => Ok(()),
+    }
+}
+
+/// The same, but for the ownership of fields: what of it has to be given back is the `loan`,
+/// whatever becomes of the edits after it.
+pub(crate) async fn take_effect(
+    client: &Client,
+    namespace: &str,
+    edits: &[Edit],
+    loan: &mut Option<Loan>,
+) -> Result<(), Error> {
     for edit in edits {
-        apply(client, namespace, edit).await?;
+        match apply(client, namespace, edit).await? {
+            Some(taken) if loan.is_none() || taken.metadata.is_some() => *loan = Some(taken),
+            _ => {}
+        }
     }
     Ok(())
 }
 
-async fn apply(client: &Client, namespace: &str, edit: &Edit) -> Result<(), Error> {
+/// The fields of a user's object that a patch of ours took over, until they are given back to whom
+/// they belong.
+#[derive(Debug)]
+pub(crate) struct Loan {
+    kind: TargetKind,
+    name: String,
+    /// The object as the patch left it; `None` where an earlier controller patched it.
+    metadata: Option<ObjectMeta>,
+}
+
+impl Loan {
+    fn new(kind: TargetKind, name: &str, metadata: Option<ObjectMeta>) -> Self {
+        let name = name.to_owned();
+        Self {
+            kind,
+            name,
+            metadata,
+        }
+    }
+
+    /// Whether it was taken by a hold that stands, and not by a release, which is complete only with
+    /// what is given back.
+    pub(crate) fn is_of_a_hold(&self) -> bool {
+        let metadata = self.metadata.as_ref();
+        metadata.is_some_and(|metadata| !ownership::is_released(metadata))
+    }
+
+    /// Gives back what is still ours. A controller that follows the object may have written to it in
+    /// between: then it is read again.
+    pub(crate) async fn give_back(&self, client: &Client, namespace: &str) -> Result<(), Error> {
+        let object = Object::new(client, namespace, self.kind, &self.name);
+        let mut result = match &self.metadata {
+            Some(metadata) => object.give_back(metadata).await,
+            None => object.read_and_give_back().await,
+        };
+        let mut tries = 1;
+        while let Err(error) = &result
+            && tries < error.tries()
+        {
+            tries += 1;
+            result = object.read_and_give_back().await;
+        }
+        result
+    }
+}
+
+async fn apply(client: &Client, namespace: &str, edit: &Edit) -> Result<Option<Loan>, Error> {
     let services = || Api::<Service>::namespaced(client.clone(), namespace);
     let slices = || Api::<EndpointSlice>::namespaced(client.clone(), namespace);
     let ingresses = || Api::<Ingress>::namespaced(client.clone(), namespace);
@@ -181,29 +246,28 @@ async fn apply(client: &Client, namespace: &str, edit: &Edit) -> Result<(), Erro
     match edit {
         Edit::Patch { kind, name, patch } => {
             let object = Object::new(client, namespace, *kind, name);
-            object.borrow_and_patch(patch).await
+            let metadata = object.patch(patch).await?.metadata;
+            return Ok(Some(Loan::new(*kind, name, Some(metadata))));
         }
-        Edit::GiveBack { kind, name } => {
-            let object = Object::new(client, namespace, *kind, name);
-            object.read_and_give_back().await
-        }
+        Edit::GiveBack { kind, name } => return Ok(Some(Loan::new(*kind, name, None))),
         Edit::CreateBridge(service) | Edit::CreateOrigin(service) => {
-            create(&services(), service).await
+            create(&services(), service).await.map(drop)
         }
         Edit::ReplaceBridge(bridge) => replace(&services(), bridge).await,
         Edit::DeleteBridge(which) | Edit::DeleteOrigin(which) => delete(&services(), which).await,
-        Edit::CreateRehearsal(Rehearsal::Ingress(it)) => create(&ingresses(), it).await,
-        Edit::CreateRehearsal(Rehearsal::HttpRoute(it)) => create(&routes(), it).await,
+        Edit::CreateRehearsal(Rehearsal::Ingress(it)) => create(&ingresses(), it).await.map(drop),
+        Edit::CreateRehearsal(Rehearsal::HttpRoute(it)) => create(&routes(), it).await.map(drop),
         Edit::ReplaceRehearsal(Rehearsal::Ingress(it)) => replace(&ingresses(), it).await,
         Edit::ReplaceRehearsal(Rehearsal::HttpRoute(it)) => replace(&routes(), it).await,
         Edit::DeleteRehearsal { kind, which } => {
             let object = Object::new(client, namespace, *kind, &which.name);
             object.delete(which).await
         }
-        Edit::CreateSlice(slice) => create(&slices(), slice).await,
+        Edit::CreateSlice(slice) => create(&slices(), slice).await.map(drop),
         Edit::ReplaceSlice(slice) | Edit::EmptySlice(slice) => replace(&slices(), slice).await,
         Edit::DeleteSlice(which) => delete(&slices(), which).await,
     }
+    .map(|()| None)
 }
 
 /// An object of a kind that can be held.
@@ -221,30 +285,13 @@ impl<'a> Object<'a> {
         Self { api, kind, name }
     }
 
-    /// Patches it, and gives the ownership of the leaves back to whom it belongs. Of a hold a failure
-    /// of the second is logged and no more: the first did what was asked for, and the next plan
-    /// gives back what is still ours. A release is complete with the second.
-    async fn borrow_and_patch(&self, patch: &JsonPatch) -> Result<(), Error> {
-        let patched = self.patch(patch).await?;
-        let given_back = match self.give_back(&patched.metadata).await {
-            // A controller that follows the object may have written to it in between.
-            Err(Error::Stale(_)) => self.read_and_give_back().await,
-            result => result,
-        };
-        match given_back {
-            Err(error) if !ownership::is_released(&patched.metadata) => {
-                let Self { kind, name, .. } = self;
-                tracing::warn!(%kind, name, %error, "the ownership of its fields is not given back yet");
-                Ok(())
-            }
-            result => result,
-        }
-    }
-
     /// Gives back what is still ours as it is now.
     async fn read_and_give_back(&self) -> Result<(), Error> {
-        let object = within_patience(&self.action("read"), self.api.get(self.name)).await?;
-        self.give_back(&object.metadata).await
+        let read = self.api.get_opt(self.name);
+        match within_patience(&self.action("read"), read).await? {
+            Some(object) => self.give_back(&object.metadata).await,
+            None => Ok(()),
+        }
     }
 
     async fn give_back(&self, metadata: &ObjectMeta) -> Result<(), Error> {
@@ -275,7 +322,7 @@ impl<'a> Object<'a> {
 }
 
 /// What the verbs need of a kind of our own objects.
-trait Own:
+pub(super) trait Own:
     kube::Resource<DynamicType = ()> + Clone + Debug + serde::Serialize + DeserializeOwned
 {
 }
@@ -289,10 +336,10 @@ fn action<K: Own>(verb: &str, name: &str) -> String {
     format!("{verb} {} {name}", K::kind(&()))
 }
 
-async fn create<K: Own>(api: &Api<K>, object: &K) -> Result<(), Error> {
+/// Makes an object of ours, and returns it as it is now.
+pub(super) async fn create<K: Own>(api: &Api<K>, object: &K) -> Result<K, Error> {
     let action = action::<K>("create", &object.name_any());
-    within_patience(&action, api.create(&by_us(), object)).await?;
-    Ok(())
+    within_patience(&action, api.create(&by_us(), object)).await
 }
 
 async fn replace<K: Own>(api: &Api<K>, object: &K) -> Result<(), Error> {

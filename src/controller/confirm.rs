@@ -7,12 +7,16 @@
 //! read anew: each by itself, which costs the API server a read of its store and no more; or all
 //! of the namespace, where something is to be released, or no window that is known explains what
 //! is held, or what stands beside it.
+//!
+//! Where the instant is known, they are read a moment before it, so that at the instant itself
+//! nothing is left but to write.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::try_join_all;
 use kube::Api;
 use kube::api::ListParams;
 use kube::core::{DeserializeGuard, ObjectMeta};
+use tokio::time::{Duration, Instant};
 
 use super::Context;
 use super::apply::{Error, within_patience};
@@ -32,48 +36,108 @@ type Guarded = DeserializeGuard<MaintenanceWindow>;
 /// More windows than these are cheaper to list.
 const FEW: usize = 4;
 
+/// How long before an instant the windows are read for it: longer than that takes.
+pub(super) const AHEAD: TimeDelta = TimeDelta::milliseconds(50);
+
+/// For how long what was read ahead is not read again, from when it was there.
+const FRESH: Duration = Duration::from_millis(100);
+
+/// Which windows have to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Which {
+    Known,
+    All,
+}
+
+/// What was read ahead.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    which: Which,
+    at: Instant,
+}
+
+/// Reads the windows for what will flip at `instant`, and corrects the cache; `None` where nothing
+/// was read.
+pub(super) async fn ask_ahead(
+    context: &Context,
+    observed: &Observed,
+    instant: DateTime<Utc>,
+) -> Option<Asked> {
+    let wanted = Wanted::of(context, observed, instant);
+    let which = question(context, observed, &wanted, instant)?;
+    ask(context, observed, which).await?;
+    let at = Instant::now();
+    Some(Asked { which, at })
+}
+
 /// Reads the windows of the namespace anew where a target is about to flip, or something is about to
-/// be made or to linger, and corrects the cache. True where there was something to correct.
-///
-/// Where they cannot be read, or nobody serves them, what is known has to do: it is as old as it was
-/// without asking.
+/// be made or to linger, and corrects the cache. True where there was something to correct. What was
+/// `asked` a moment ago is known.
 pub(super) async fn windows_have_changed(
     context: &Context,
     observed: &Observed,
     wanted: &Wanted<'_>,
     now: DateTime<Utc>,
+    asked: Option<Asked>,
 ) -> bool {
-    if context.caches.windows_installed.borrow().is_unreadable() {
+    let Some(which) = question(context, observed, wanted, now) else {
         return false;
+    };
+    let is_known = |asked: Asked| which <= asked.which && asked.at.elapsed() <= FRESH;
+    if asked.is_some_and(is_known) {
+        return false;
+    }
+    ask(context, observed, which).await.unwrap_or_default()
+}
+
+/// What has to be read before what flips at `now` may flip; `None` where nothing does, or nobody
+/// serves windows.
+fn question(
+    context: &Context,
+    observed: &Observed,
+    wanted: &Wanted<'_>,
+    now: DateTime<Utc>,
+) -> Option<Which> {
+    if context.caches.windows_installed.borrow().is_unreadable() {
+        return None;
     }
     let flips = targets::flips(context, observed, wanted, now);
     let reached = |target| targets::is_reached(observed, target);
     let explained = flips.iter().all(reached) && is_explained(observed);
     if flips.is_empty() && explained && !something_is_to_be_made(observed, now) {
-        return false;
+        return None;
     }
     // A window that is not known yet may cover what would be released.
     let releases = flips
         .iter()
         .any(|target| Snapshot::cached(observed, target).is_held());
-    let read = if explained && !releases && observed.manifests.len() <= FEW {
-        each(context, observed).await
+    if explained && !releases && observed.manifests.len() <= FEW {
+        Some(Which::Known)
     } else {
-        all(context, observed).await
+        Some(Which::All)
+    }
+}
+
+/// Reads windows and corrects the cache. True where there was something to correct.
+///
+/// Where they cannot be read, which is `None`, what is known has to do: it is as old as it was without
+/// asking.
+async fn ask(context: &Context, observed: &Observed, which: Which) -> Option<bool> {
+    let read = match which {
+        Which::Known => each(context, observed).await,
+        Which::All => all(context, observed).await,
     };
     match read {
         Ok(live) => {
             let seen: Vec<&ObjectMeta> =
                 observed.manifests.iter().map(Manifest::metadata).collect();
-            context
-                .caches
-                .windows
-                .correct(&observed.namespace, &seen, live)
+            let windows = &context.caches.windows;
+            Some(windows.correct(&observed.namespace, &seen, live))
         }
         Err(error) => {
             let namespace = &observed.namespace;
             tracing::warn!(namespace, %error, "cannot ask whether the windows are still as known");
-            false
+            None
         }
     }
 }

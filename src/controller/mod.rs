@@ -8,7 +8,7 @@
 //! | step | file | touches the cluster |
 //! |---|---|---|
 //! | 0 follow | `watch.rs`, `backoff.rs`, `installed.rs`, `cache.rs`, `probe.rs` | yes, reads |
-//! | 1 observe | `observe.rs`, `reaching.rs`; `confirm.rs`, where something flips | no; yes, reads |
+//! | 1 observe | `observe.rs`, `reaching.rs`; `confirm.rs`, where something flips or is about to | no; yes, reads |
 //! | 2 hold and release | `wanted.rs`, `targets.rs`, `answerer.rs`, `restoring.rs`, `target.rs`, `setback.rs`, `contention.rs`, `memory.rs`, `policy.rs` | yes, by `apply.rs` |
 //! | 3 apply | `apply.rs`, `courtesy.rs` | yes |
 //! | 4 prepare | `prepare.rs`, `astray.rs` | yes, nothing of the user's |
@@ -333,13 +333,21 @@ async fn reconcile(
     if namespace.metadata.deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }
-    let now = Utc::now();
-    let observed = observe::observe(&context.caches, &namespace.name_any());
+    let name = namespace.name_any();
+    let observe = || (Utc::now(), observe::observe(&context.caches, &name));
+    let (mut now, mut observed) = observe();
+    let mut asked = None;
+    let next = coverage::next_change(&observed.windows, now);
+    if let Some(instant) = next.filter(|instant| *instant - now <= confirm::AHEAD) {
+        asked = confirm::ask_ahead(&context, &observed, instant).await;
+        tokio::time::sleep(until(instant)).await;
+        (now, observed) = observe();
+    }
     let wanted = Wanted::of(&context, &observed, now);
-    if !confirm::windows_have_changed(&context, &observed, &wanted, now).await {
+    if !confirm::windows_have_changed(&context, &observed, &wanted, now, asked).await {
         return Ok(act(&context, &observed, &wanted, now).await);
     }
-    let observed = observe::observe(&context.caches, &namespace.name_any());
+    let observed = observe::observe(&context.caches, &name);
     let wanted = Wanted::of(&context, &observed, now);
     Ok(act(&context, &observed, &wanted, now).await)
 }
@@ -357,12 +365,7 @@ async fn act(
     origins::keep(context, observed, &applied, now, &mut prepared).await;
     // What was planned for an instant is what may be said of that instant.
     let reported = report::report(context, observed, &applied, &prepared, now).await;
-    let next = next_look(observed, &applied, &prepared, now);
-    if reported {
-        next
-    } else {
-        Action::requeue(RETRY)
-    }
+    next_look(observed, &applied, &prepared, reported, now)
 }
 
 /// When to look again, though nothing may have changed.
@@ -370,9 +373,10 @@ fn next_look(
     observed: &Observed,
     applied: &BTreeMap<TargetRef, Applied>,
     prepared: &Prepared,
+    reported: bool,
     now: DateTime<Utc>,
 ) -> Action {
-    let failed = applied.values().any(|applied| applied.result.is_err());
+    let failed = !reported || applied.values().any(|applied| applied.result.is_err());
     let targets = applied
         .values()
         .flat_map(|applied| [applied.again, applied.restored_by()]);
@@ -380,7 +384,10 @@ fn next_look(
         .windows
         .iter()
         .filter_map(|window| observed.bridge_ready_at(&window.name));
+    // At once, where that is a moment away: then it is waited for.
+    let soonest = now + TimeDelta::milliseconds(1);
     let stages = coverage::next_change(&observed.windows, now);
+    let stages = stages.map(|at| (at - confirm::AHEAD).max(soonest));
     let next = targets
         .flatten()
         .chain(bridges)

@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::Service;
-use kube::ResourceExt;
+use kube::{Api, ResourceExt};
 
-use super::apply::{Error, apply_all};
+use super::apply::{self, Error, apply_all};
 use super::observe::Observed;
 use super::prepare::Prepared;
 use super::setback::Flip;
@@ -96,10 +96,11 @@ async fn written(context: &Context, namespace: &str, edit: Edit, now: DateTime<U
     {
         return true;
     }
-    match (
-        apply_all(&context.client, namespace, &[edit]).await,
-        created,
-    ) {
+    let result = match &edit {
+        Edit::CreateOrigin(origin) => make(context, namespace, origin).await,
+        _ => apply_all(&context.client, namespace, &[edit]).await,
+    };
+    match (result, created) {
         (Ok(()), Some(origin)) => setbacks.over(namespace, &origin),
         (Ok(()), None) => {}
         // Somebody was faster, and what stands is seen in a moment; or so it was said.
@@ -113,6 +114,14 @@ async fn written(context: &Context, namespace: &str, edit: Edit, now: DateTime<U
         }
     }
     true
+}
+
+/// It is known at once, and not made a second time before the watch has brought it.
+async fn make(context: &Context, namespace: &str, origin: &Service) -> Result<(), Error> {
+    let services = Api::namespaced(context.client.clone(), namespace);
+    let made = apply::create(&services, origin).await?;
+    context.caches.services.learn(made, None);
+    Ok(())
 }
 
 fn without_origin(reason: &Reason) -> Reason {

@@ -5,26 +5,31 @@ use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
 use chrono::{DateTime, Utc};
+use futures::{StreamExt, stream};
 use kube::api::{Api, DynamicObject};
 use kube::core::{ApiResource, DeserializeGuard};
 use serde_json::json;
 
-use super::Context;
 use super::apply::{Error, by_us, within_patience};
-use super::event;
 use super::observe::{Manifest, Observed};
 use super::prepare::Prepared;
 use super::status::{self, Facts};
 use super::target::Applied;
 use super::warn;
+use super::{Context, confirm, event};
 use crate::api::conditions::{self, ConditionType};
 use crate::api::status::MaintenanceWindowStatus;
 use crate::api::window::MaintenanceWindow;
+use crate::coverage;
 use crate::reach::Reach;
 use crate::schedule::{TargetRef, Window};
 
+/// How many statuses of one namespace are written at once.
+const AT_ONCE: usize = 8;
+
 /// Writes the status of every window of the namespace that has something new to say. False where
-/// that failed, and has to be tried again.
+/// that failed, and has to be tried again; and where there were so many to write that an instant came
+/// near, which is more important.
 pub(super) async fn report(
     context: &Context,
     observed: &Observed,
@@ -32,32 +37,51 @@ pub(super) async fn report(
     prepared: &Prepared,
     now: DateTime<Utc>,
 ) -> bool {
-    let mut all_written = true;
-    for manifest in &observed.manifests {
+    let next = coverage::next_change(&observed.windows, now);
+    let is_time = || next.is_none_or(|next| Utc::now() < next - confirm::AHEAD);
+    let news = observed.manifests.iter().filter_map(|manifest| {
         let before = manifest.status();
         let status = status_of(observed, manifest, applied, prepared, &before, now);
         let settles = is_settling(observed, manifest, applied, now);
-        if status == before || settles || was_told(context, manifest) {
-            continue;
+        let is_news = status != before && !settles && !was_told(context, manifest);
+        is_news.then_some((manifest, before, status))
+    });
+    let written: Vec<_> = news
+        .map(|(manifest, before, status)| async move {
+            is_time() && tell(context, observed, manifest, &before, status).await
+        })
+        .collect();
+    let written = stream::iter(written).buffer_unordered(AT_ONCE);
+    written
+        .fold(true, async |all, written| all && written)
+        .await
+}
+
+/// Whether a status is written, or need not be.
+async fn tell(
+    context: &Context,
+    observed: &Observed,
+    manifest: &Manifest,
+    before: &MaintenanceWindowStatus,
+    status: MaintenanceWindowStatus,
+) -> bool {
+    let refusal = new_refusal(before, &status);
+    match write(context, observed, manifest, status).await {
+        Ok(()) => {
+            remember_told(context, manifest);
+            if let Some(sentence) = refusal {
+                event::refused(&context.client, manifest.metadata(), &sentence).await;
+            }
+            true
         }
-        let refusal = new_refusal(&before, &status);
-        match write(context, observed, manifest, status).await {
-            Ok(()) => {
-                remember_told(context, manifest);
-                if let Some(sentence) = refusal {
-                    event::refused(&context.client, manifest.metadata(), &sentence).await;
-                }
-            }
-            // Written by somebody else in the meantime: the watch brings us back.
-            Err(Error::Stale(_)) => {}
-            Err(error) => {
-                let name = manifest.metadata().name.as_deref().unwrap_or_default();
-                tracing::warn!(namespace = observed.namespace, name, %error, "a status is not written");
-                all_written = false;
-            }
+        // Written by somebody else in the meantime: the watch brings us back.
+        Err(Error::Stale(_)) => true,
+        Err(error) => {
+            let name = manifest.metadata().name.as_deref().unwrap_or_default();
+            tracing::warn!(namespace = observed.namespace, name, %error, "a status is not written");
+            false
         }
     }
-    all_written
 }
 
 fn is_settling(

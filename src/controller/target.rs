@@ -12,7 +12,7 @@ use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource};
 use tokio::time::sleep;
 
-use super::apply::{Error, apply_all, within_patience};
+use super::apply::{self, Error, Loan, apply_all, within_patience};
 use super::observe::Observed;
 use super::restoring::Restoring;
 use crate::api::httproute::HttpRoute;
@@ -21,7 +21,8 @@ use crate::api::target::TargetKind;
 use crate::plan::edit::Precondition;
 use crate::plan::holdable::Surroundings;
 use crate::plan::{
-    Desired, Edit, Holdable, Linger, Outcome, Plan, Reason, bridge, flux, ownership, slices,
+    Desired, Edit, Holdable, Leaning, Linger, Outcome, Plan, Reason, bridge, flux, ownership,
+    slices,
 };
 use crate::schedule::TargetRef;
 
@@ -65,6 +66,28 @@ impl Snapshot {
         // emptied because its Service is held, and where that was released and filled since the slices
         // were read, their guard does not hold.
         let around = around(client, namespace, target).await?;
+        Self::live_in(around, client, namespace, target).await
+    }
+
+    /// `target` as the API server has it now, in what was around it before.
+    async fn anew(
+        self,
+        client: &Client,
+        namespace: &str,
+        target: &TargetRef,
+    ) -> Result<Self, Error> {
+        match self {
+            Self::Missing | Self::NotInstalled => Ok(self),
+            Self::Present { around, .. } => Self::live_in(around, client, namespace, target).await,
+        }
+    }
+
+    async fn live_in(
+        around: Surroundings,
+        client: &Client,
+        namespace: &str,
+        target: &TargetRef,
+    ) -> Result<Self, Error> {
         let object = match target.kind {
             TargetKind::Service => read::<Service>(client, namespace, target).await?,
             TargetKind::Ingress => read::<Ingress>(client, namespace, target).await?,
@@ -159,6 +182,8 @@ pub(crate) struct Applied {
     pub(crate) result: Result<Outcome, Error>,
     /// When the API server had answered the last edit, where there was one.
     pub(crate) written: Option<DateTime<Utc>>,
+    /// The ownership of fields that is to be given back.
+    pub(crate) owes: Option<Loan>,
     /// When to look again, though nothing may have changed.
     pub(crate) again: Option<DateTime<Utc>>,
     /// Why the target could not be held, where it is not to be held now.
@@ -180,6 +205,7 @@ impl Applied {
             target,
             result,
             written: None,
+            owes: None,
             again: None,
             unfit: None,
             is_covered,
@@ -200,8 +226,24 @@ impl Applied {
     }
 }
 
-/// Plans and applies, and reads again and plans anew where somebody else was faster.
+/// Plans and applies, and reads again and plans anew where somebody else was faster; then gives back
+/// what that took over.
 pub(crate) async fn converge(
+    client: &Client,
+    namespace: &str,
+    target: TargetRef,
+    snapshot: Snapshot,
+    desired: Desired<'_>,
+    linger: Linger,
+    now: DateTime<Utc>,
+) -> Applied {
+    let mut applied = take_effect(client, namespace, target, snapshot, desired, linger, now).await;
+    settle(client, namespace, &mut applied).await;
+    applied
+}
+
+/// The same, but for what is to be given back.
+pub(super) async fn take_effect(
     client: &Client,
     namespace: &str,
     target: TargetRef,
@@ -214,20 +256,29 @@ pub(crate) async fn converge(
     let mut snapshot = snapshot;
     // It may have waited for its turn, and a release counts from when it is written.
     let mut plan = snapshot.plan(desired, linger, now.max(Utc::now()));
+    if plan.leaning() == Leaning::Target {
+        snapshot = match snapshot.anew(client, namespace, &target).await {
+            Ok(snapshot) => snapshot,
+            Err(error) => return Applied::new(target, Err(error), is_covered),
+        };
+        plan = snapshot.plan(desired, linger, Utc::now());
+    }
+    let mut owes = None;
     let mut tries = 1;
     loop {
-        let result = if tries == 1 && plan.leans_on_another_kind() {
+        let result = if tries == 1 && plan.leaning() == Leaning::Both {
             Err(Error::Stale(format!(
                 "act on {} {}",
                 target.kind, target.name
             )))
         } else {
-            apply_all(client, namespace, &plan.edits).await
+            apply::take_effect(client, namespace, &plan.edits, &mut owes).await
         };
         let failed = match result {
             Ok(()) => {
                 return Applied {
                     written: (!plan.edits.is_empty()).then(Utc::now),
+                    owes,
                     again: plan.again,
                     unfit: plan.unfit,
                     ..Applied::new(target, Ok(plan.outcome), is_covered)
@@ -238,16 +289,42 @@ pub(crate) async fn converge(
                 if is_covered && !snapshot.is_held() {
                     withdraw(client, namespace, &target, &error).await;
                 }
-                return Applied::new(target, Err(error), is_covered);
+                return Applied {
+                    owes,
+                    ..Applied::new(target, Err(error), is_covered)
+                };
             }
         };
         tracing::debug!(namespace, kind = %target.kind, name = target.name, %failed, "planning anew");
         tries += 1;
         snapshot = match Snapshot::live(client, namespace, &target).await {
             Ok(snapshot) => snapshot,
-            Err(error) => return Applied::new(target, Err(error), is_covered),
+            Err(error) => {
+                return Applied {
+                    owes,
+                    ..Applied::new(target, Err(error), is_covered)
+                };
+            }
         };
         plan = snapshot.plan(desired, linger, Utc::now());
+    }
+}
+
+/// Gives back what a target owes. Of a hold a failure is logged and no more: what was asked for is
+/// done, and the next plan gives back what is still ours. A release is complete only with this.
+pub(super) async fn settle(client: &Client, namespace: &str, applied: &mut Applied) {
+    let Some(loan) = applied.owes.take() else {
+        return;
+    };
+    match loan.give_back(client, namespace).await {
+        Ok(()) => {}
+        Err(error) if loan.is_of_a_hold() => {
+            let TargetRef { kind, name } = &applied.target;
+            tracing::warn!(namespace, %kind, name, %error, "the ownership of its fields is not given back yet");
+        }
+        // What went wrong before is the reason.
+        Err(_) if applied.result.is_err() => {}
+        Err(error) => applied.result = Err(error),
     }
 }
 

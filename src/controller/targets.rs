@@ -1,5 +1,8 @@
 //! Step 2: what each target should do, and doing it. Touches the cluster: writes through
-//! [`converge`], but for slices of ours whose Service is gone, which it deletes.
+//! [`take_effect`] and [`settle`], but for slices of ours whose Service is gone, which it deletes.
+//!
+//! Of many targets all are held or released, and what the platform lags behind with is done for it,
+//! before the ownership of any field is given back: who waits for an answer waits for the first two.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +11,13 @@ use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::Api;
+use tokio::time::sleep;
 
 use super::apply::{Error, apply_all, within_patience};
 use super::contention::Contended;
-use super::observe::Observed;
+use super::observe::{Observed, observe};
 use super::setback::Flip;
-use super::target::{Applied, Snapshot, converge};
+use super::target::{Applied, Snapshot, settle, take_effect};
 use super::wanted::{Want, Wanted};
 use super::{Context, event};
 use crate::plan::edit::Precondition;
@@ -35,29 +39,119 @@ pub(super) async fn hold_and_release(
     });
     let is_covered = |target: &TargetRef| wanted.covers(target);
     context.contentions.keep(&observed.namespace, is_covered);
-    let flips: Vec<_> = wanted
-        .targets
-        .keys()
-        .map(|target| {
-            let desired = wanted.desired(target, context, observed, now);
-            let snapshot = Snapshot::cached(observed, target);
-            follow(context, observed, target.clone(), snapshot, desired, now)
-        })
-        .collect();
-    let applied = stream::iter(flips)
-        .buffer_unordered(AT_ONCE)
-        .map(|mut applied| {
-            let want = wanted.targets.get(&applied.target);
-            applied.may_wait = want.and_then(Want::may_wait);
-            applied.restoring = want.and_then(|want| want.restoring.clone());
-            applied
-        })
-        .map(|applied| (applied.target.clone(), applied))
-        .collect()
-        .await;
+    let targets = wanted.targets.keys();
+    let flips = targets.map(|target| {
+        let snapshot = Snapshot::cached(observed, target);
+        follow_wanted(context, observed, wanted, target, snapshot, now)
+    });
+    let mut applied = all_at_once(flips.collect()).await;
+    go_on(context, observed, wanted, &mut applied).await;
+    give_back(context, observed, &mut applied).await;
     tell_of_what_stays(context, observed, &applied).await;
     sweep_strays(context, observed).await;
     applied
+}
+
+async fn all_at_once(flips: Vec<impl Future<Output = Applied>>) -> BTreeMap<TargetRef, Applied> {
+    stream::iter(flips)
+        .buffer_unordered(AT_ONCE)
+        .map(|applied| (applied.target.clone(), applied))
+        .collect()
+        .await
+}
+
+async fn follow_wanted(
+    context: &Context,
+    observed: &Observed,
+    wanted: &Wanted<'_>,
+    target: &TargetRef,
+    snapshot: Snapshot,
+    now: DateTime<Utc>,
+) -> Applied {
+    let desired = wanted.desired(target, context, observed, now);
+    let want = wanted.targets.get(target);
+    Applied {
+        may_wait: want.and_then(Want::may_wait),
+        restoring: want.and_then(|want| want.restoring.clone()),
+        ..follow(context, observed, target.clone(), snapshot, desired, now).await
+    }
+}
+
+/// Where holding so many took longer than the platform gets, what it has not done by now is done
+/// before anything else. It may have done it, so this starts from what was seen since.
+async fn go_on(
+    context: &Context,
+    observed: &Observed,
+    wanted: &Wanted<'_>,
+    applied: &mut BTreeMap<TargetRef, Applied>,
+) {
+    let waits = |applied: &Applied| match applied.result {
+        Ok(Outcome::Holding(_)) => applied.again,
+        _ => None,
+    };
+    let now = Utc::now();
+    if !applied.values().filter_map(waits).any(|until| until <= now) {
+        return;
+    }
+    let waiting: Vec<_> = applied
+        .values()
+        .filter_map(|applied| Some((applied.target.clone(), waits(applied)?)))
+        .collect();
+    let longest = waiting.iter().map(|(_, until)| *until).max();
+    sleep((longest.unwrap_or(now) - now).to_std().unwrap_or_default()).await;
+    let now = Utc::now();
+    let seen = observe(&context.caches, &observed.namespace);
+    let flips = waiting.iter().map(|(target, _)| {
+        let snapshot = Snapshot::cached(&seen, target);
+        follow_wanted(context, observed, wanted, target, snapshot, now)
+    });
+    for (target, after) in all_at_once(flips.collect()).await {
+        if let Some(before) = applied.remove(&target) {
+            let owes = before.owes.or(after.owes);
+            // What was only seen was seen now.
+            let written = after.written.or(Some(now));
+            applied.insert(
+                target,
+                Applied {
+                    written,
+                    owes,
+                    ..after
+                },
+            );
+        }
+    }
+}
+
+/// Gives back the ownership of what was taken over.
+async fn give_back(
+    context: &Context,
+    observed: &Observed,
+    applied: &mut BTreeMap<TargetRef, Applied>,
+) {
+    let owing = applied.values_mut().filter(|it| it.owes.is_some());
+    let settled: Vec<_> = owing
+        .map(|applied| settled(context, observed, applied))
+        .collect();
+    stream::iter(settled)
+        .buffer_unordered(AT_ONCE)
+        .collect::<()>()
+        .await;
+}
+
+async fn settled(context: &Context, observed: &Observed, applied: &mut Applied) {
+    let Context {
+        client, setbacks, ..
+    } = context;
+    let namespace = &observed.namespace;
+    settle(client, namespace, applied).await;
+    match &applied.result {
+        Ok(_) => setbacks.over(namespace, &applied.target),
+        Err(error) if error.is_refusal() && !applied.is_covered => {
+            let (target, reason) = (&applied.target, error.reason());
+            setbacks.refused(namespace, target, Flip::Release, reason, Utc::now());
+        }
+        Err(_) => {}
+    }
 }
 
 /// The targets that are about to be held or released.
@@ -226,15 +320,16 @@ async fn converge_unless_refused(
             ..Applied::new(target, Ok(Outcome::Waiting(setback.reason)), is_covered)
         };
     }
-    let applied = converge(client, namespace, target, snapshot, desired, *linger, now).await;
+    let applied = take_effect(client, namespace, target, snapshot, desired, *linger, now).await;
     match (&applied.result, flip) {
         (Err(error), Some(flip))
             if error.is_refusal() || flip == Flip::Hold && error.may_last() =>
         {
             setbacks.refused(namespace, &applied.target, flip, error.reason(), Utc::now());
         }
-        (Err(_), _) => {}
-        (Ok(_), _) => setbacks.over(namespace, &applied.target),
+        (Ok(_), _) if applied.owes.is_none() => setbacks.over(namespace, &applied.target),
+        // What is owed is to be given back first.
+        (Ok(_) | Err(_), _) => {}
     }
     applied
 }

@@ -2,13 +2,15 @@
 //!
 //! Each change brings its namespace to be reconciled.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::channel::mpsc::UnboundedSender;
 use futures::{Stream, StreamExt, future};
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::api::PartialObjectMeta;
 use kube::core::ObjectMeta;
 use kube::runtime::reflector::{self, ObjectRef, Store};
@@ -214,18 +216,32 @@ fn slice_changed<F: Fn(&str)>(caches: Caches, wake: F) -> impl Fn(&str) + use<F>
     }
 }
 
-/// A notice lies in the operator's namespace, and belongs to a window in another.
+/// A notice lies in the operator's namespace, and belongs to a window in another. (Who waits for a
+/// port that may be free now asks again by itself.)
 fn notice_changed<F: Fn(&str)>(caches: Caches, wake: F) -> impl Fn(&str) + use<F> {
+    let known = Mutex::new(BTreeMap::new());
     move |_| {
-        let notices = caches.notices.all();
-        let of_notices = notices
-            .iter()
-            .filter_map(|notice| notice.labels().get(names::WINDOW_NAMESPACE_LABEL).cloned());
-        let namespaces: HashSet<String> = of_notices.chain(caches.windows.namespaces()).collect();
-        for namespace in namespaces {
-            wake(&namespace);
+        let notices = caches.notices.in_namespace(&caches.operator_namespace);
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = mem::replace(&mut *known, notices.clone());
+        let news = differing(&before, &notices).chain(differing(&notices, &before));
+        let of_news = news.filter_map(|notice| notice.labels().get(names::WINDOW_NAMESPACE_LABEL));
+        for namespace in of_news.collect::<BTreeSet<_>>() {
+            wake(namespace);
         }
     }
+}
+
+/// Those of `some` that are not among `others` as they are.
+fn differing<'a>(
+    some: &'a BTreeMap<String, Arc<ConfigMap>>,
+    others: &'a BTreeMap<String, Arc<ConfigMap>>,
+) -> impl Iterator<Item = &'a Arc<ConfigMap>> {
+    let differs = |(name, notice): &(&String, &Arc<ConfigMap>)| {
+        let other = others.get(*name);
+        other.is_none_or(|other| !Arc::ptr_eq(other, notice))
+    };
+    some.iter().filter(differs).map(|(_, notice)| notice)
 }
 
 /// Returns once every kind was listed; until then `readiness` names those that were not. What is

@@ -109,24 +109,41 @@ impl Plan {
         }
     }
 
-    /// Whether the plan writes one kind because of what was read of another. Each kind is watched by
-    /// itself, and a guard on one says nothing of the other: our slices must not go behind a Service
-    /// that is held after all, nor lose a port that the platform's only seem to serve, nor get the owner of a Service that
-    /// was made anew since, nor a Service
-    /// be held whose slices have gone, nor be released whose slices would not say so, nor the
-    /// platform's be emptied behind one that was given back. Both are read from the API server before
-    /// such a plan is made for good.
-    pub fn leans_on_another_kind(&self) -> bool {
-        let rests = |edit: &Edit| matches!(edit, Edit::DeleteSlice(_) | Edit::EmptySlice(_));
+    /// What has to be read from the API server before the plan is made for good, because it writes
+    /// one kind for what was read of another.
+    ///
+    /// Each kind is watched by itself, and a guard on one says nothing of the other: our slices must
+    /// not go behind a Service that is held after all, nor lose a port that the platform's only seem
+    /// to serve, nor get the owner of a Service that was made anew since, nor a Service be held whose
+    /// slices have gone, nor be released whose slices would not say so. Nor may the platform's be
+    /// emptied behind a Service that was given back: but they are guarded by the version that was
+    /// read, so it is enough to read the Service after them.
+    pub fn leaning(&self) -> Leaning {
+        let empties = |edit: &Edit| matches!(edit, Edit::EmptySlice(_));
+        let deletes = |edit: &Edit| matches!(edit, Edit::DeleteSlice(_));
+        let rewrites = |edit: &Edit| matches!(edit, Edit::ReplaceSlice(_));
+        let gives_back = |edit: &Edit| matches!(edit, Edit::GiveBack { .. });
         let patches_a_service = |edit: &Edit| match edit {
             Edit::Patch { kind, .. } => !kind.is_route(),
             _ => false,
         };
-        let rewrites = |edit: &Edit| matches!(edit, Edit::ReplaceSlice(_));
+        let mut edits = self.edits.iter();
         let patches = self.edits.iter().any(patches_a_service);
-        self.edits.iter().any(rests)
+        if self.edits.iter().any(empties) {
+            return if edits.all(|edit| empties(edit) || gives_back(edit)) {
+                Leaning::Target
+            } else {
+                Leaning::Both
+            };
+        }
+        let leans = self.edits.iter().any(deletes)
             || !patches && self.edits.iter().any(rewrites)
-            || matches!(&self.edits[..], [edit] if patches_a_service(edit))
+            || matches!(&self.edits[..], [edit] if patches_a_service(edit));
+        if leans {
+            Leaning::Both
+        } else {
+            Leaning::Nothing
+        }
     }
 
     fn again(self, at: DateTime<Utc>) -> Self {
@@ -140,6 +157,17 @@ impl Plan {
     pub fn nothing(outcome: Outcome) -> Self {
         Self::new(Vec::new(), outcome)
     }
+}
+
+/// What has to be read from the API server before a plan is made for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Leaning {
+    /// Nothing: each write is guarded by what it rests on.
+    Nothing,
+    /// The target.
+    Target,
+    /// What is around the target, and after it the target.
+    Both,
 }
 
 /// What is true of a target, by a name that a program can act on.

@@ -2,9 +2,9 @@
 
 use super::tests::{LINGER, at, cart, held_cart, with_slices};
 use super::*;
-use crate::plan::Desired;
 use crate::plan::platform::{MOMENT, WAITING_FOR_ENDPOINTS};
 use crate::plan::testing::{endpoints, held, object};
+use crate::plan::{Desired, Leaning};
 
 /// A slice of the platform's with one endpoint, or none.
 fn platform_slice(family: &str, address: Option<&str>) -> EndpointSlice {
@@ -65,6 +65,22 @@ fn what_the_platform_has_not_emptied_then_is_emptied() {
     assert_eq!(plan.edits, [Edit::EmptySlice(Box::new(expected))]);
     assert_eq!(plan.outcome, Outcome::Held);
     assert_eq!(plan.again, None);
+}
+
+/// The slice is guarded by the version that was read; ours, were they to be written too, are not.
+#[test]
+fn before_slices_are_emptied_it_is_enough_to_read_the_service() {
+    let hold = hold_of(&(cart(), Vec::new()), &[full()], at(0));
+    assert_eq!(hold.leaning(), Leaning::Nothing);
+    let emptied = hold_of(&held_cart(), &[full()], at(0) + MOMENT);
+    assert_eq!(emptied.leaning(), Leaning::Target);
+
+    let (service, _) = held_cart();
+    let without_ours = hold_of(&(service, Vec::new()), &[full()], at(0) + MOMENT);
+    let [Edit::CreateSlice(_), Edit::EmptySlice(_)] = without_ours.edits[..] else {
+        panic!("{without_ours:?}");
+    };
+    assert_eq!(without_ours.leaning(), Leaning::Both);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What is different from kind to kind, and the writes of a plan.
 
+use entracte::plan::Leaning;
 use entracte::plan::backend::{Endpoint, Pod};
 
 use crate::cluster::state::{Contents, Cover};
@@ -60,8 +61,8 @@ pub(crate) const MOST_WRITES: usize = 3;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Planned {
     pub(crate) writes: [Option<Write>; MOST_WRITES],
-    /// Whether the API server is read before it, because caches of two kinds may not agree.
-    pub(crate) leans: bool,
+    /// What is read from the API server before it, because caches of two kinds may not agree.
+    pub(crate) leaning: Leaning,
 }
 
 /// An edit of a user's or a tool's: what it is called, what there is then, and what the user wants.

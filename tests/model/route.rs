@@ -7,7 +7,7 @@ use std::sync::Arc;
 use entracte::api::target::TargetKind;
 use entracte::plan::backend::Endpoint;
 use entracte::plan::holdable::Surroundings;
-use entracte::plan::{Answering, Desired, Edit, Holdable, ownership};
+use entracte::plan::{Answering, Desired, Edit, Holdable, Leaning, ownership};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -142,7 +142,7 @@ impl<R: Route> Kind for Storefront<R> {
         }
         Planned {
             writes,
-            leans: false,
+            leaning: Leaning::Nothing,
         }
     }
 

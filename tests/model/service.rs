@@ -8,7 +8,7 @@ use entracte::api::target::TargetKind;
 use entracte::plan::backend::Endpoint;
 use entracte::plan::edit::Precondition;
 use entracte::plan::holdable::Surroundings;
-use entracte::plan::{Answering, Desired, Edit, Holdable, ownership};
+use entracte::plan::{Answering, Desired, Edit, Holdable, Leaning, Plan, ownership};
 use fnv::FnvHashMap;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -202,15 +202,13 @@ impl Kind for Cart {
             let service = self.services.get(target);
             service.plan(&around, desired, LINGER, now())
         });
-        let leans = plan
-            .as_ref()
-            .is_some_and(entracte::plan::Plan::leans_on_another_kind);
+        let leaning = plan.as_ref().map_or(Leaning::Nothing, Plan::leaning);
         let mut writes = [None; MOST_WRITES];
         let edits = plan.into_iter().flat_map(|plan| plan.edits);
         for (at, edit) in edits.enumerate() {
             writes[at] = Some(self.write(edit));
         }
-        Planned { writes, leans }
+        Planned { writes, leaning }
     }
 
     fn patched(&mut self, target: Id, patch: Id) -> Option<Id> {

@@ -1,9 +1,12 @@
 //! What a controller does: what `controller::target::converge` does, with the plans that ship.
 //!
-//! It plans from its cache, reads the API server first where the plan leans on two kinds, makes one
-//! write after the other, each guarded by the version that its plan was made from, and reads and plans
-//! anew where a guard refuses. A plan is made no earlier than its first write, because a cache may be
-//! as old as it likes, and so may what was read.
+//! It plans from its cache, reads the API server first where the plan leans on two kinds (the target
+//! alone, where that is enough), makes one write after the other, each guarded by the version that its
+//! plan was made from, and reads and plans anew where a guard refuses. What was borrowed it gives back
+//! last. A plan is made no earlier than its first write, because a cache may be as old as it likes, and
+//! so may what was read.
+
+use entracte::plan::Leaning;
 
 use super::state::{Cover, OURS, Object, PLATFORM, SLOTS, Slots, State, TARGET, Work, contents};
 use super::{Cluster, Mistake};
@@ -25,22 +28,28 @@ impl<K: Kind> Cluster<K> {
                 let desired = controller.coverage;
                 let plan = self.plan(&controller.cache, desired);
                 plan.writes[0]?;
-                if plan.leans {
-                    reading(state, desired)
-                } else {
-                    return Some(self.write(state, which, desired, controller.cache, plan));
+                match plan.leaning {
+                    Leaning::Both => reading(state, desired),
+                    Leaning::Target => target_read(state, desired, controller.cache, false),
+                    Leaning::Nothing => {
+                        return Some(self.write(state, which, desired, controller.cache, plan));
+                    }
                 }
             }
-            Work::Reading { desired, read } => Work::Read {
+            Work::Reading { desired, read } => target_read(state, desired, read, true),
+            Work::Read {
                 desired,
-                read: [state.server[TARGET], read[OURS], read[PLATFORM]],
-            },
-            Work::Read { desired, read } => {
+                read,
+                is_all,
+            } => {
                 let plan = self.plan(&read, desired);
-                if plan.writes[0].is_some() {
+                if plan.writes[0].is_none() {
+                    Work::Idle
+                } else if plan.leaning == Leaning::Both && !is_all {
+                    reading(state, desired)
+                } else {
                     return Some(self.write(state, which, desired, read, plan));
                 }
-                Work::Idle
             }
             Work::Writing {
                 desired,
@@ -60,7 +69,7 @@ impl<K: Kind> Cluster<K> {
         }
         let mut plan = self.kind.plan(key.0, desired);
         match self.mistake {
-            Some(Mistake::NoReading) => plan.leans = false,
+            Some(Mistake::NoReading) => plan.leaning = Leaning::Nothing,
             Some(Mistake::NoGuards) => {
                 let writes = plan.writes.iter_mut().flatten();
                 writes.for_each(|write| write.is_guarded = false);
@@ -92,9 +101,10 @@ impl<K: Kind> Cluster<K> {
         };
         plan.writes.rotate_left(1);
         plan.writes[MOST_WRITES - 1] = None;
-        if self.gives_back(&next, write) {
-            plan.writes.rotate_right(1);
-            plan.writes[0] = Some(GIVE_BACK);
+        if self.gives_back(&next, write)
+            && let Some(free) = plan.writes.iter_mut().find(|write| write.is_none())
+        {
+            *free = Some(GIVE_BACK);
         }
         next.controllers[which].work = if plan.writes[0].is_none() {
             Work::Idle
@@ -108,7 +118,7 @@ impl<K: Kind> Cluster<K> {
         next
     }
 
-    /// Whether a write is followed by one that takes our marks away.
+    /// Whether a write is followed by one that takes our marks away, after all that has an effect.
     fn gives_back(&mut self, next: &State, write: Write) -> bool {
         let target = next.server[TARGET].map(|target| target.content);
         matches!(write.verb, Verb::Patch(_)) && target.and_then(|id| self.given_back(id)).is_some()
@@ -156,6 +166,16 @@ fn reading(state: &State, desired: Cover) -> Work {
     Work::Reading {
         desired,
         read: [None, state.server[OURS], state.server[PLATFORM]],
+    }
+}
+
+/// Reads the target, after what was `read` before, or seen.
+fn target_read(state: &State, desired: Cover, read: Slots, is_all: bool) -> Work {
+    let read = [state.server[TARGET], read[OURS], read[PLATFORM]];
+    Work::Read {
+        desired,
+        read,
+        is_all,
     }
 }
 

@@ -41,10 +41,11 @@ pub(crate) enum Work {
         desired: Cover,
         read: Slots,
     },
-    /// Read, and about to plan.
+    /// Read, and about to plan; perhaps the target alone.
     Read {
         desired: Cover,
         read: Slots,
+        is_all: bool,
     },
     /// In the middle of a plan.
     Writing {
