@@ -6,12 +6,15 @@ use kube::Client;
 use tokio::process::Command;
 
 use super::{
-    ClusterError, Credentials, Proxy,
+    Cluster, ClusterError, Credentials, Proxy,
     gateway_api::TRAEFIK_GATEWAY,
     proxies,
     start::{LIMIT, answers_ok, flag},
 };
 use crate::{network::NODE, process::Process, programs::TRAEFIK, run_folder::RunFolder};
+
+/// The process of the one for Ingresses.
+const NAME: &str = "traefik";
 
 /// Where the two answer `/ping`, away from the ports of the routes.
 const PING_OF_INGRESSES: &str = "10.0.0.1:8082";
@@ -27,7 +30,19 @@ pub(super) async fn start_for_ingresses(
     command
         .arg("--providers.kubernetesingress=true")
         .arg(flag("providers.kubernetesingress.ingressendpoint.ip", NODE));
-    start("traefik", command, run, PING_OF_INGRESSES).await
+    start(NAME, command, run, PING_OF_INGRESSES).await
+}
+
+impl Cluster {
+    /// Ends the Traefik of Ingresses, for who measures and asks for none: it reads whatever changes.
+    pub async fn end_traefik(&self) -> Result<(), ClusterError> {
+        let mut processes = self.shared.processes.lock().await;
+        let mut names = processes.iter().map(Process::name);
+        if let Some(index) = names.position(|name| name == NAME) {
+            processes.remove(index).kill().await?;
+        }
+        Ok(())
+    }
 }
 
 /// The Gateway API has to be there.
