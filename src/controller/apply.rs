@@ -24,6 +24,9 @@ use crate::plan::{Edit, Reason, ownership};
 /// How long the API server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How often something is tried where somebody else is faster each time.
+pub(super) const TRIES: usize = 5;
+
 /// Why an edit was not made, or may not have been.
 #[derive(Debug, Error)]
 pub enum Error {
@@ -71,16 +74,15 @@ impl Error {
         }
     }
 
-    /// How often another read may help: the object changed, or the patch does not fit the object
+    /// Whether the object may be another one than was read: it is, or the patch does not fit it
     /// (422), which is what a path that has gone since looks like; and a policy that objects.
-    pub(crate) fn tries(&self) -> usize {
+    pub(crate) fn may_be_stale(&self) -> bool {
         match self {
-            Self::Stale(_) => 5,
-            Self::Failed { source, .. } => match &**source {
-                kube::Error::Api(status) if status.code == 422 => 2,
-                _ => 1,
-            },
-            Self::Forbidden { .. } | Self::Silent { .. } => 1,
+            Self::Stale(_) => true,
+            Self::Failed { source, .. } => {
+                matches!(&**source, kube::Error::Api(status) if status.code == 422)
+            }
+            Self::Forbidden { .. } | Self::Silent { .. } => false,
         }
     }
 
@@ -229,7 +231,8 @@ impl Loan {
         };
         let mut tries = 1;
         while let Err(error) = &result
-            && tries < error.tries()
+            && tries < TRIES
+            && error.may_be_stale()
         {
             tries += 1;
             result = object.read_and_give_back().await;

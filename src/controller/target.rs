@@ -12,7 +12,7 @@ use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource};
 use tokio::time::sleep;
 
-use super::apply::{self, Error, Loan, apply_all, within_patience};
+use super::apply::{self, Error, Loan, TRIES, apply_all, within_patience};
 use super::observe::Observed;
 use super::restoring::Restoring;
 use crate::api::httproute::HttpRoute;
@@ -97,6 +97,14 @@ impl Snapshot {
             Some(object) => Self::Present { object, around },
             None => Self::Missing,
         })
+    }
+
+    /// Which version of the object it is.
+    fn version(&self) -> Option<&str> {
+        match self {
+            Self::Missing | Self::NotInstalled => None,
+            Self::Present { object, .. } => object.metadata().resource_version.as_deref(),
+        }
     }
 
     /// Whether the target answers from the backend already, whatever its marks say.
@@ -264,6 +272,16 @@ pub(super) async fn take_effect(
         plan = snapshot.plan(desired, linger, Utc::now());
     }
     let mut owes = None;
+    let fail = |target, error, owes| Applied {
+        owes,
+        ..Applied::new(target, Err(error), is_covered)
+    };
+    let give_up = async |snapshot: &Snapshot, target: TargetRef, error: Error, owes| {
+        if is_covered && !snapshot.is_held() {
+            withdraw(client, namespace, &target, &error).await;
+        }
+        fail(target, error, owes)
+    };
     let mut tries = 1;
     loop {
         let result = if tries == 1 && plan.leaning() == Leaning::Both {
@@ -284,28 +302,19 @@ pub(super) async fn take_effect(
                     ..Applied::new(target, Ok(plan.outcome), is_covered)
                 };
             }
-            Err(error) if tries < error.tries() => error,
-            Err(error) => {
-                if is_covered && !snapshot.is_held() {
-                    withdraw(client, namespace, &target, &error).await;
-                }
-                return Applied {
-                    owes,
-                    ..Applied::new(target, Err(error), is_covered)
-                };
-            }
+            Err(error) if tries < TRIES && error.may_be_stale() => error,
+            Err(error) => return give_up(&snapshot, target, error, owes).await,
         };
         tracing::debug!(namespace, kind = %target.kind, name = target.name, %failed, "planning anew");
         tries += 1;
-        snapshot = match Snapshot::live(client, namespace, &target).await {
-            Ok(snapshot) => snapshot,
-            Err(error) => {
-                return Applied {
-                    owes,
-                    ..Applied::new(target, Err(error), is_covered)
-                };
-            }
+        let live = match Snapshot::live(client, namespace, &target).await {
+            Ok(live) => live,
+            Err(error) => return fail(target, error, owes),
         };
+        if is_refused(&failed, &snapshot, &live) {
+            return give_up(&live, target, failed, owes).await;
+        }
+        snapshot = live;
         plan = snapshot.plan(desired, linger, Utc::now());
     }
 }
@@ -326,6 +335,12 @@ pub(super) async fn settle(client: &Client, namespace: &str, applied: &mut Appli
         Err(_) if applied.result.is_err() => {}
         Err(error) => applied.result = Err(error),
     }
+}
+
+/// Whether it is the API server that says no, and not a plan that was made from an object that is
+/// another one by now.
+fn is_refused(failed: &Error, planned_from: &Snapshot, live: &Snapshot) -> bool {
+    failed.is_refusal() && planned_from.version() == live.version()
 }
 
 /// Takes our slices away again behind a Service whose hold was refused, or failed and may go on to:
@@ -363,4 +378,45 @@ pub(crate) async fn delete_our_slices(
         .map(|slice| Edit::DeleteSlice(Precondition::of(&slice.metadata)))
         .collect();
     apply_all(client, namespace, &edits).await
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    fn said(code: u16) -> Error {
+        let status = Status {
+            code,
+            ..Status::default()
+        };
+        Error::of("patch Service web", kube::Error::Api(Box::new(status)))
+    }
+
+    fn of_version(version: &str) -> Snapshot {
+        let service: Service = serde_json::from_value(serde_json::json!({
+            "metadata": {"name": "web", "resourceVersion": version},
+        }))
+        .unwrap();
+        Snapshot::Present {
+            object: Arc::new(service),
+            around: Surroundings::default(),
+        }
+    }
+
+    /// A patch that takes our key away does not fit a Service that somebody else has just released.
+    #[test]
+    fn a_patch_that_does_not_fit_is_refused_only_where_the_object_is_the_one_that_was_read() {
+        let is_refused = |code, now: &str| {
+            let failed = said(code);
+            assert!(failed.may_be_stale(), "{code}: it is read again");
+            is_refused(&failed, &of_version("5"), &of_version(now))
+        };
+        assert!(is_refused(422, "5"), "a policy objects");
+        assert!(!is_refused(422, "6"), "somebody was faster");
+        assert!(!is_refused(409, "5"), "the next plan is tried");
+        assert!(!said(403).may_be_stale());
+        assert!(!said(500).may_be_stale());
+    }
 }

@@ -11,7 +11,7 @@ use crate::routes::BEHIND_A_GATEWAY;
 use crate::scene::{Scene, WINDOW, once, settled, sleep_until, soon};
 
 /// Within which an instant's patch has to be written.
-const ON_TIME: TimeDelta = TimeDelta::milliseconds(50);
+pub(crate) const ON_TIME: TimeDelta = TimeDelta::milliseconds(50);
 
 pub(crate) async fn an_ingress_is_held_on_time_and_given_back_as_it_was(bench: &Bench) -> Result {
     let scene = Scene::set(bench, "flips").await?;

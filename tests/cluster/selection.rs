@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::Result;
 use crate::bench::Bench;
+use crate::flips::ON_TIME;
 use crate::objects::{api, eventually, is, merge, status, why, windows};
 use crate::scene::{APP, Scene, WINDOW, always, create, once, settled, soon};
 
@@ -186,6 +187,14 @@ pub(crate) async fn an_ingress_is_held_by_its_services_on_time_and_not_written(
     let report = clients.stop().await;
     let verdict = bench.judge(occurrence, &scene.target(Kind::Service), &report);
     assert_eq!(verdict.faults, []);
+    for flip in verdict.flips {
+        let written = flip.written.ok_or("not written")?;
+        assert!(
+            written <= ON_TIME,
+            "the {} was written {written} late",
+            flip.to
+        );
+    }
     assert_eq!(scene.version_of_the_ingress().await?, version);
     Ok(())
 }

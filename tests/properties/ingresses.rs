@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use entracte::api::names::HELD_LABEL;
 use entracte::plan::{Holdable, ORIGINAL_UNKNOWN, Outcome};
 use k8s_openapi::api::networking::v1::Ingress;
 use proptest::collection::vec;
@@ -14,7 +15,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 
-use crate::server::{BRIDGES, Stored, edited};
+use crate::server::{BRIDGES, Stored, edited, spoil};
 
 /// Host, path and path type.
 type Place = (Option<String>, Option<String>, String);
@@ -127,6 +128,8 @@ enum Edit {
     SetDefault,
     RemoveDefault,
     Label(&'static str),
+    /// Our label is written over, or taken away; the record is needed.
+    Spoil(Option<&'static str>),
     /// As a forced apply does: the marks stay.
     PutSpec(Value),
     /// As a tool replaces a manifest: the marks go.
@@ -148,6 +151,7 @@ fn edits() -> impl Strategy<Value = Vec<Edit>> {
         Just(Edit::SetDefault),
         Just(Edit::RemoveDefault),
         select(vec!["x", "y"]).prop_map(Edit::Label),
+        select(vec![None, Some("false")]).prop_map(Edit::Spoil),
         specs("p").prop_map(Edit::PutSpec),
         specs("r").prop_map(Edit::Replace),
     ];
@@ -164,6 +168,7 @@ fn write(edits: &[Edit], value: &mut Value) {
 fn write_one(edit: &Edit, value: &mut Value) {
     match edit {
         Edit::Label(label) => value["metadata"]["labels"]["note"] = json!(label),
+        Edit::Spoil(with) => spoil(["metadata", "labels"], HELD_LABEL, *with, value),
         Edit::PutSpec(spec) => value["spec"] = spec.clone(),
         Edit::Replace(spec) => {
             value["spec"] = spec.clone();

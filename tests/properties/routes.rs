@@ -5,14 +5,16 @@
 
 use std::collections::BTreeMap;
 
-use entracte::api::httproute::HttpRoute;
+use entracte::api::httproute::{HttpRoute, Rule};
+use entracte::api::names::HELD_LABEL;
+use entracte::plan::{ORIGINAL_UNKNOWN, Outcome};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 
-use crate::server::{BRIDGES, Stored, edited};
+use crate::server::{BRIDGES, Stored, edited, spoil};
 
 fn matches() -> impl Strategy<Value = Option<Value>> {
     let matches = select(vec![
@@ -26,7 +28,11 @@ fn matches() -> impl Strategy<Value = Option<Value>> {
 }
 
 fn mirror() -> Value {
-    json!({"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "shadow", "port": 80}}})
+    mirror_to("shadow")
+}
+
+fn mirror_to(name: &str) -> Value {
+    json!({"type": "RequestMirror", "requestMirror": {"backendRef": {"name": name, "port": 80}}})
 }
 
 fn filters() -> impl Strategy<Value = Option<Value>> {
@@ -121,12 +127,20 @@ enum Edit {
     Remove(usize),
     /// Backends, and with them the mirrors, which are one with them here.
     SetBackends(usize),
+    /// A backend beside those of a rule, or beside the bridge that stands for them.
+    AddBackend(usize),
     AddFilter(usize),
+    AddMirror(usize),
     SetTimeout(usize),
     TurnRound,
     SetHostname(&'static str),
+    Label(&'static str),
+    /// Our label is written over, or taken away; the record is needed.
+    Spoil(Option<&'static str>),
     /// As a forced apply does: the marks stay.
     PutSpec(Value),
+    /// As a tool replaces a manifest: the marks go.
+    Replace(Value),
 }
 
 fn edits() -> impl Strategy<Value = Vec<Edit>> {
@@ -135,11 +149,16 @@ fn edits() -> impl Strategy<Value = Vec<Edit>> {
         (at(), rules()).prop_map(|(at, rule)| Edit::Insert(at, rule)),
         at().prop_map(Edit::Remove),
         at().prop_map(Edit::SetBackends),
+        at().prop_map(Edit::AddBackend),
         at().prop_map(Edit::AddFilter),
+        at().prop_map(Edit::AddMirror),
         at().prop_map(Edit::SetTimeout),
         Just(Edit::TurnRound),
         select(vec!["b.test", "c.test"]).prop_map(Edit::SetHostname),
+        select(vec!["x", "y"]).prop_map(Edit::Label),
+        select(vec![None, Some("false")]).prop_map(Edit::Spoil),
         specs("p").prop_map(Edit::PutSpec),
+        specs("r").prop_map(Edit::Replace),
     ];
     vec(edit, 0..5)
 }
@@ -148,6 +167,13 @@ fn write(edits: &[Edit], value: &mut Value) {
     for (number_of_edit, edit) in edits.iter().enumerate() {
         match edit {
             Edit::PutSpec(spec) => value["spec"] = spec.clone(),
+            Edit::Replace(spec) => {
+                value["spec"] = spec.clone();
+                let metadata = value["metadata"].as_object_mut().unwrap();
+                metadata.retain(|field, _| field != "labels" && field != "annotations");
+            }
+            Edit::Label(label) => value["metadata"]["labels"]["note"] = json!(label),
+            Edit::Spoil(with) => spoil(["metadata", "labels"], HELD_LABEL, *with, value),
             Edit::SetHostname(name) => value["spec"]["hostnames"] = json!([name]),
             _ => {
                 let rules = value
@@ -185,15 +211,23 @@ fn write_rules(edit: &Edit, rules: &mut Vec<Value>) {
         Edit::AddFilter(at) if leads(&rules[at % count]) => {
             let filter = json!({"type": "ResponseHeaderModifier",
                 "responseHeaderModifier": {"remove": ["server"]}});
-            match rules[at % count]
-                .get_mut("filters")
-                .and_then(Value::as_array_mut)
-            {
-                Some(filters) => filters.push(filter),
-                None => rules[at % count]["filters"] = json!([filter]),
-            }
+            add_filter(&mut rules[at % count], filter);
+        }
+        Edit::AddMirror(at) if leads(&rules[at % count]) => {
+            add_filter(&mut rules[at % count], mirror_to("second"));
+        }
+        Edit::AddBackend(at) if leads(&rules[at % count]) => {
+            let backends = rules[at % count]["backendRefs"].as_array_mut().unwrap();
+            backends.push(json!({"name": null, "port": 80, "weight": 1}));
         }
         _ => {}
+    }
+}
+
+fn add_filter(rule: &mut Value, filter: Value) {
+    match rule.get_mut("filters").and_then(Value::as_array_mut) {
+        Some(filters) => filters.push(filter),
+        None => rule["filters"] = json!([filter]),
     }
 }
 
@@ -227,6 +261,15 @@ fn can_be_told_apart(before: &HttpRoute, after: &HttpRoute) -> bool {
         let mut old = (0..now.len()).filter(|at| then.contains(&now[*at]));
         then.len() == 1 || old.all(|at| then.get(at) == now.get(at))
     })
+}
+
+/// The names of the backends of a rule that were written while the route was held.
+fn of_the_edits(rule: &Rule) -> Vec<&str> {
+    let backends = rule.backend_refs.iter().flatten();
+    let names = backends.filter_map(|backend| backend["name"].as_str());
+    names
+        .filter(|name| !name.starts_with('s') && !BRIDGES.contains(name))
+        .collect()
 }
 
 /// The names of the backends of every rule.
@@ -270,6 +313,26 @@ proptest! {
         prop_assert!(names(&again.object).iter().all(|name| *name == BRIDGES[1]));
         prop_assert_eq!(again.plan_to_hold(BRIDGES[1]).edits, []);
         prop_assert_eq!(json!(again.released().object), json!(wanted));
+    }
+
+    /// Rules that cannot be told apart may be mixed up among each other; everything else is right.
+    #[test]
+    fn whatever_was_written_no_backend_of_ours_is_left_and_what_a_user_wrote_stays(
+        route in routes(), edits in edits(),
+    ) {
+        let wanted = edited(&route, |value| write(&edits, value));
+        let held = Stored::new(&route).held_by(BRIDGES[0]);
+        let edited = held.edited(|value| write(&edits, value));
+        let plan = edited.plan_to_release(crate::server::now());
+        let released = edited.made(&plan);
+        let is_unknown = matches!(&plan.outcome,
+            Outcome::Waiting(reason) if reason.word == ORIGINAL_UNKNOWN);
+        prop_assert_eq!(released.plan_to_release(crate::server::now()).edits, []);
+        prop_assert!(names(&released.object).iter().all(|name| !BRIDGES.contains(name)) || is_unknown);
+        prop_assert_eq!(released.object.spec.rules.len(), wanted.spec.rules.len());
+        for (rule, wanted) in released.object.spec.rules.iter().zip(&wanted.spec.rules) {
+            prop_assert_eq!(of_the_edits(rule), of_the_edits(wanted));
+        }
     }
 
     #[test]

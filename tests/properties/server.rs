@@ -219,6 +219,18 @@ fn without_ours<T: Target>(mut value: Value) -> Value {
     without_empty_maps(value)
 }
 
+/// What people do to marks of ours: each is taken away, or written over where it stands. Where nothing
+/// is held there is none, and nothing happens.
+pub(crate) fn spoil([parent, map]: [&str; 2], key: &str, with: Option<&str>, value: &mut Value) {
+    let marks = value[parent].get_mut(map).and_then(Value::as_object_mut);
+    if let Some(marks) = marks.filter(|marks| marks.contains_key(key)) {
+        match with {
+            Some(with) => marks.insert(key.to_owned(), json!(with)),
+            None => marks.remove(key),
+        };
+    }
+}
+
 fn forget(value: &mut Value, map: &str, key: &str) {
     if let Some(map) = value.pointer_mut(map).and_then(Value::as_object_mut) {
         map.remove(key);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use entracte::api::names;
 use entracte::plan::Outcome;
 use entracte::plan::slices;
 use k8s_openapi::api::core::v1::Service;
@@ -10,7 +11,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
 
-use crate::server::{BRIDGES, LINGER, Stored, edited, now};
+use crate::server::{BRIDGES, LINGER, Stored, edited, now, spoil};
 
 type Map = BTreeMap<String, String>;
 
@@ -55,9 +56,18 @@ enum Edit {
     /// As an apply does with a map that is atomic.
     Put([&'static str; 2], Map),
     RenamePort(String),
+    /// Our key, our label and our record are written over, or taken away.
+    Spoil([&'static str; 2], &'static str, Option<&'static str>),
     /// All of it, as a tool replaces a manifest: marks of ours go.
     Replace(Box<Service>),
 }
+
+/// What is ours on a Service, and where.
+const OURS: [([&str; 2], &str); 3] = [
+    (["spec", "selector"], names::HOLD_KEY),
+    (["metadata", "labels"], names::HELD_LABEL),
+    (["metadata", "annotations"], names::HOLD_ANNOTATION),
+];
 
 fn edits() -> impl Strategy<Value = Vec<Edit>> {
     let maps = [
@@ -73,6 +83,11 @@ fn edits() -> impl Strategy<Value = Vec<Edit>> {
         (maps(), map(1..3)).prop_map(|(place, map)| Edit::Put(place, map)),
         "[x-z]{3}".prop_map(Edit::RenamePort),
         services().prop_map(|service| Edit::Replace(Box::new(service))),
+        (
+            select(&OURS[..]),
+            select(vec![None, Some("true"), Some("other")])
+        )
+            .prop_map(|((map, key), with)| Edit::Spoil(map, key, with)),
     ];
     vec(edit, 0..5)
 }
@@ -89,6 +104,7 @@ fn write(edits: &[Edit], value: &mut Value) {
             Edit::Put([parent, map], to) => value[parent][map] = json!(to),
             Edit::RenamePort(name) => value["spec"]["ports"][0]["name"] = json!(name),
             Edit::Replace(service) => *value = serde_json::to_value(service).unwrap(),
+            Edit::Spoil(map, key, with) => spoil(*map, key, *with, value),
         }
     }
     // A Service without a selector of the user's is not held: another matter.
