@@ -1,6 +1,7 @@
 //! The arguments of `entracte backend`.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::value_parser;
@@ -10,7 +11,12 @@ use clap::value_parser;
 pub struct Args {
     /// The namespace whose notices are answered with: the operator's own
     #[arg(long, env = "POD_NAMESPACE")]
-    pub namespace: String,
+    pub namespace: Option<String>,
+
+    /// Answer with the notices in the files *.json of this folder, and ask no cluster: to try an
+    /// answer. The folder is looked at each second
+    #[arg(long, value_name = "FOLDER")]
+    pub notices: Option<PathBuf>,
 
     /// The address to listen on; `::` is every address, of both families where there are both
     #[arg(long, value_name = "ADDRESS", default_value = "::")]
@@ -94,7 +100,7 @@ mod tests {
     #[test]
     fn the_namespace_is_all_that_has_to_be_said() {
         let args = parse(&[]).unwrap();
-        assert_eq!(args.namespace, "entracte");
+        assert_eq!(args.namespace.as_deref(), Some("entracte"));
         assert_eq!(args.bind.to_string(), "::");
         assert_eq!(args.drain.drain_delay, Duration::from_secs(5));
         assert_eq!(args.limits.idle_timeout, Duration::from_secs(120));

@@ -9,6 +9,7 @@
 //! | this one | the process: wiring, and what may fail at its start |
 //! | `args` | its arguments |
 //! | `source` | ConfigMaps → the notices that are wanted |
+//! | `folder` | files → the notices that are wanted, without a cluster |
 //! | `listeners` | the notices that are wanted → one open port for each |
 //! | `port` | one port: accept, and hand the notice to its connections |
 //! | `connection` | one connection: answer, and know when to close |
@@ -17,13 +18,16 @@
 mod activity;
 mod args;
 mod connection;
+mod folder;
 mod listeners;
 mod port;
 mod source;
 #[cfg(test)]
 mod tests;
 
+use std::convert::Infallible;
 use std::io;
+use std::path::PathBuf;
 
 use kube::Client;
 use thiserror::Error;
@@ -35,6 +39,7 @@ use crate::listen;
 use crate::shutdown::Shutdown;
 use crate::telemetry::{AdminServer, Readiness};
 use listeners::Listeners;
+use source::Notices;
 
 /// Why the backend cannot run, or did not end in order.
 #[derive(Debug, Error)]
@@ -45,6 +50,9 @@ pub enum Error {
     /// The admin port cannot be listened on.
     #[error("the admin server {0}")]
     Admin(#[from] listen::Error),
+    /// Neither a namespace nor a folder was named.
+    #[error("say where the notices are: --namespace NAME in a cluster, or --notices FOLDER")]
+    Nowhere,
     /// There is no cluster to ask for notices.
     #[error("no way to the cluster: {0}: set KUBECONFIG, or run in a pod with a service account")]
     Cluster(#[source] kube::Error),
@@ -53,18 +61,43 @@ pub enum Error {
     Aborted,
 }
 
+/// Where notices come from.
+enum Source {
+    Folder(PathBuf),
+    Cluster { client: Client, namespace: String },
+}
+
+impl Source {
+    async fn new(folder: Option<PathBuf>, namespace: Option<String>) -> Result<Self, Error> {
+        match (folder, namespace) {
+            (Some(folder), _) => Ok(Self::Folder(folder)),
+            (None, Some(namespace)) => {
+                let client = Client::try_default().await.map_err(Error::Cluster)?;
+                Ok(Self::Cluster { client, namespace })
+            }
+            (None, None) => Err(Error::Nowhere),
+        }
+    }
+
+    async fn follow(self, wanted: watch::Sender<Option<Notices>>) -> Infallible {
+        match self {
+            Self::Folder(folder) => folder::follow(&folder, wanted).await,
+            Self::Cluster { client, namespace } => source::follow(client, &namespace, wanted).await,
+        }
+    }
+}
+
 /// Runs the backend until a signal ends it; see [`DrainArgs`] for how.
 pub async fn run(args: Args) -> Result<(), Error> {
     let shutdown = Shutdown::on_signals().map_err(Error::Signals)?;
     let readiness = Readiness::default();
     let admin = AdminServer::bind(args.bind, args.admin_port, readiness.clone())?;
-    let client = Client::try_default().await.map_err(Error::Cluster)?;
-
     let (wanted, notices) = watch::channel(None);
+    let source = Source::new(args.notices, args.namespace).await?;
     let listeners = Listeners::new(args.bind, &args.limits, readiness);
     tokio::select! {
         never = admin.serve() => match never {},
-        never = source::follow(client, &args.namespace, wanted) => match never {},
+        never = source.follow(wanted) => match never {},
         () = shutdown.aborted() => Err(Error::Aborted),
         () = listeners.run(notices, &shutdown, &args.drain) => Ok(()),
     }

@@ -158,19 +158,13 @@ mod tests {
     use crate::notice::WindowRef;
 
     fn notice(port: u16, message: &str) -> Notice {
+        let window = WindowRef {
+            namespace: "shop".into(),
+            name: "db-upgrade".into(),
+        };
         Notice {
-            window: WindowRef {
-                namespace: "shop".into(),
-                name: "db-upgrade".into(),
-            },
-            uid: "1".into(),
-            port,
-            start: None,
-            until: None,
             message: Some(message.to_owned()),
-            restoring: false,
-            reconnect_until: None,
-            released: false,
+            ..Notice::new(window, "1".into(), port)
         }
     }
 

@@ -178,19 +178,17 @@ fn notice(window: &Window, telling: Telling, port: u16) -> Notice {
         restoring,
         reconnect_until,
     } = telling;
+    let name = WindowRef {
+        namespace: window.namespace.clone(),
+        name: window.name.clone(),
+    };
     Notice {
-        window: WindowRef {
-            namespace: window.namespace.clone(),
-            name: window.name.clone(),
-        },
-        uid: window.uid.clone(),
-        port,
         start: Some(occurrence.start),
         until: occurrence.end,
         message: window.message.clone(),
         restoring,
         reconnect_until,
-        released: false,
+        ..Notice::new(name, window.uid.clone(), port)
     }
 }
 

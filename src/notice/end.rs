@@ -91,19 +91,13 @@ mod tests {
     }
 
     fn notice(until: Option<DateTime<Utc>>) -> Notice {
+        let window = WindowRef {
+            namespace: "shop".into(),
+            name: "db-upgrade".into(),
+        };
         Notice {
-            window: WindowRef {
-                namespace: "shop".into(),
-                name: "db-upgrade".into(),
-            },
-            uid: "1".into(),
-            port: 20_001,
-            start: None,
             until,
-            message: None,
-            restoring: false,
-            reconnect_until: None,
-            released: false,
+            ..Notice::new(window, "1".into(), 20_001)
         }
     }
 

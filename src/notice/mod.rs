@@ -54,6 +54,16 @@ pub struct Notice {
     /// The user's words, as given: not escaped, and possibly of several lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// How Retry-After is computed.
+    #[serde(default)]
+    pub retry_after: RetryAfterRule,
+    /// The user's own page; without one, ours is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<Page>,
+    /// The paths that are answered 200: each is equal to the request's, which is read without its
+    /// query.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub health_checks: Vec<String>,
     /// The end is past, and the apps are not ready yet: nobody knows when they will be.
     #[serde(default, skip_serializing_if = "is_false")]
     pub restoring: bool,
@@ -65,6 +75,61 @@ pub struct Notice {
     /// not heard of it: they are sent away, and come back to the app.
     #[serde(default)]
     pub released: bool,
+}
+
+/// How Retry-After is computed. All of it is in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RetryAfterRule {
+    /// Which of the two forms it has.
+    pub format: RetryAfterFormat,
+    /// Up to this much is added past the end, so that clients do not come back all at once.
+    pub jitter: u32,
+    /// Never less than this.
+    pub minimum: u32,
+    /// What is said while nobody knows the end: of a window that always holds, or of a restore
+    /// that waits.
+    pub end_unknown: u32,
+}
+
+/// The two forms of Retry-After (RFC 9110 §10.2.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RetryAfterFormat {
+    /// `delay-seconds`.
+    #[default]
+    Seconds,
+    /// `HTTP-date`.
+    HttpDate,
+}
+
+/// The user's own page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Page {
+    /// What is done to it before it is sent.
+    pub render: Render,
+    /// The page, or its template.
+    pub html: String,
+}
+
+/// What is done to the user's own page before it is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Render {
+    /// Nothing.
+    Verbatim,
+    /// Message, end and name of the window are filled in.
+    Template,
+}
+
+impl Default for RetryAfterRule {
+    fn default() -> Self {
+        Self {
+            format: RetryAfterFormat::Seconds,
+            jitter: 30,
+            minimum: 5,
+            end_unknown: 30,
+        }
+    }
 }
 
 #[expect(
@@ -93,21 +158,36 @@ pub enum Error {
         "the ConfigMap has no key `{NOTICE_KEY}`: delete it, and the controller writes it anew"
     )]
     Missing,
-    /// The key's text is not the JSON of a notice.
-    #[error(
-        "`{NOTICE_KEY}` is not a notice: {0}: delete the ConfigMap, and the controller writes it \
-         anew"
-    )]
+    /// The text is not the JSON of a notice.
+    #[error("the notice is no JSON of one: {0}: delete it, and the controller writes it anew")]
     Malformed(#[from] serde_json::Error),
     /// Port 0 would be any port.
     #[error(
-        "`{NOTICE_KEY}` gives port 0, which no slice can lead to: delete the ConfigMap, and the \
-         controller writes it anew"
+        "the notice gives port 0, which no slice can lead to: delete it, and the controller writes \
+         it anew"
     )]
     PortZero,
 }
 
 impl Notice {
+    /// A notice without an end or a word, by the rules of who writes none.
+    pub fn new(window: WindowRef, uid: String, port: u16) -> Self {
+        Self {
+            window,
+            uid,
+            port,
+            start: None,
+            until: None,
+            message: None,
+            retry_after: RetryAfterRule::default(),
+            page: None,
+            health_checks: Vec::new(),
+            restoring: false,
+            reconnect_until: None,
+            released: false,
+        }
+    }
+
     /// The name of the ConfigMap that holds the notice of `port`. There can be one of a name
     /// only, so creating it is what reserves the port.
     pub fn object_name(port: u16) -> String {
@@ -122,7 +202,11 @@ impl Notice {
 
     /// Reads a notice from the `data` of its ConfigMap.
     pub fn from_data(data: &BTreeMap<String, String>) -> Result<Self, Error> {
-        let json = data.get(NOTICE_KEY).ok_or(Error::Missing)?;
+        Self::from_json(data.get(NOTICE_KEY).ok_or(Error::Missing)?)
+    }
+
+    /// Reads a notice from its JSON.
+    pub fn from_json(json: &str) -> Result<Self, Error> {
         let notice: Self = serde_json::from_str(json)?;
         if notice.port == 0 {
             return Err(Error::PortZero);
@@ -143,20 +227,22 @@ mod tests {
 
     use super::*;
 
+    const UID: &str = "5d0f1a3e-8a4b-4a77-9e0c-2f1a0c7d9b11";
+
     fn notice() -> Notice {
+        let window = WindowRef {
+            namespace: "shop".into(),
+            name: "db-upgrade".into(),
+        };
         Notice {
-            window: WindowRef {
-                namespace: "shop".into(),
-                name: "db-upgrade".into(),
-            },
-            uid: "5d0f1a3e-8a4b-4a77-9e0c-2f1a0c7d9b11".into(),
-            port: 20_007,
             start: Some("2026-12-06T01:00:00Z".parse().unwrap()),
             until: Some("2026-12-06T03:00:00.25Z".parse().unwrap()),
-            message: Some("We are upgrading our \"database\".\nBack soon.".into()),
-            restoring: false,
-            reconnect_until: None,
-            released: false,
+            message: Some(
+                "We are upgrading our \"database\".
+Back soon."
+                    .into(),
+            ),
+            ..Notice::new(window, UID.into(), 20_007)
         }
     }
 
@@ -199,6 +285,39 @@ mod tests {
     }
 
     #[test]
+    fn the_whole_of_the_response_survives_its_config_map() {
+        let rule = RetryAfterRule {
+            format: RetryAfterFormat::HttpDate,
+            jitter: 0,
+            minimum: 1,
+            end_unknown: 3600,
+        };
+        let page = Page {
+            render: Render::Template,
+            html: "<p>{{ message }}</p>\n".into(),
+        };
+        let whole = Notice {
+            retry_after: rule,
+            page: Some(page),
+            health_checks: vec!["/healthz".into()],
+            ..notice()
+        };
+        assert_eq!(Notice::from_data(&whole.to_data()).unwrap(), whole);
+    }
+
+    #[test]
+    fn what_an_older_controller_did_not_write_is_what_nobody_wrote() {
+        let json = r#"{"window": {"namespace": "shop", "name": "w"}, "uid": "1", "port": 20001,
+                       "retryAfter": {"jitter": 7}}"#;
+        let notice = read(json).unwrap();
+        let rule = RetryAfterRule {
+            jitter: 7,
+            ..RetryAfterRule::default()
+        };
+        assert_eq!((notice.retry_after, notice.page), (rule, None));
+    }
+
+    #[test]
     fn a_notice_is_named_by_its_port() {
         assert_eq!(Notice::object_name(20_007), "entracte-notice-20007");
     }
@@ -223,7 +342,7 @@ mod tests {
         );
         let malformed = read("{").unwrap_err().to_string();
         assert!(
-            malformed.starts_with("`notice.json` is not a notice: EOF"),
+            malformed.starts_with("the notice is no JSON of one: EOF"),
             "{malformed}"
         );
         let zero = read(r#"{"window": {"namespace": "shop", "name": "w"}, "uid": "1", "port": 0}"#);

@@ -101,19 +101,13 @@ async fn free_port() -> u16 {
 }
 
 fn notice(port: u16) -> Notice {
+    let window = WindowRef {
+        namespace: "shop".into(),
+        name: "db-upgrade".into(),
+    };
     Notice {
-        window: WindowRef {
-            namespace: "shop".into(),
-            name: "db-upgrade".into(),
-        },
-        uid: "1".into(),
-        port,
-        start: None,
-        until: None,
         message: Some("We are upgrading our database.".into()),
-        restoring: false,
-        reconnect_until: None,
-        released: false,
+        ..Notice::new(window, "1".into(), port)
     }
 }
 

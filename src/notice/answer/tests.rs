@@ -17,19 +17,15 @@ fn at(instant: &str) -> DateTime<Utc> {
 }
 
 fn notice() -> Notice {
+    let window = WindowRef {
+        namespace: "shop".into(),
+        name: "db-upgrade".into(),
+    };
     Notice {
-        window: WindowRef {
-            namespace: "shop".into(),
-            name: "db-upgrade".into(),
-        },
-        uid: "1".into(),
-        port: 20_001,
         start: Some(at("2026-12-06T01:00:00Z")),
         until: Some(at("2026-12-06T03:00:00Z")),
         message: Some("We are upgrading our database.".into()),
-        restoring: false,
-        reconnect_until: None,
-        released: false,
+        ..Notice::new(window, "1".into(), 20_001)
     }
 }
 
