@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,7 +24,7 @@ use tracing::debug;
 use super::LimitArgs;
 use super::activity::{Activity, Heard};
 use super::port::Standing;
-use crate::notice::{answer, connection_closes};
+use crate::notice::{Head, answer, connection_closes};
 
 /// How much of a request's body is read and thrown away, and for how long. Closing a connection
 /// on bytes that are still unread resets it, and the client may lose the answer (RFC 9112 §9.6).
@@ -38,6 +39,7 @@ const FAREWELL: Duration = Duration::from_secs(10);
 pub(super) struct Protocol {
     builder: auto::Builder<TokioExecutor>,
     limits: LimitArgs,
+    turns: Arc<AtomicU32>,
 }
 
 /// What a connection answers from.
@@ -45,6 +47,8 @@ pub(super) struct Protocol {
 struct Desk {
     standing: watch::Receiver<Standing>,
     activity: Arc<Activity>,
+    /// The turn of the next answer.
+    turns: Arc<AtomicU32>,
     /// An answer was given that is to be the last on its connection.
     last_answer: Notify,
 }
@@ -65,6 +69,7 @@ impl Protocol {
         Self {
             builder,
             limits: limits.clone(),
+            turns: Arc::default(),
         }
     }
 
@@ -82,6 +87,7 @@ impl Protocol {
         let desk = Desk {
             standing: standing.clone(),
             activity: Arc::clone(&activity),
+            turns: Arc::clone(&self.turns),
             last_answer: Notify::new(),
         };
         let service = service_fn(|request: Request<Incoming>| {
@@ -124,7 +130,8 @@ impl Desk {
         let now = Utc::now();
         let Standing { notice, leaving } = self.standing.borrow().clone();
         let (head, body) = request.into_parts();
-        let answer = answer(&head, &notice, now);
+        let turn = self.turns.fetch_add(1, Ordering::Relaxed);
+        let answer = answer(&Head::of(&head), &notice, now, turn);
 
         let mut response = Response::new(Full::new(answer.body));
         *response.status_mut() = answer.status;

@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::listeners::Listeners;
 use super::source::Notices;
 use super::{DrainArgs, LimitArgs};
-use crate::notice::{Notice, WindowRef};
+use crate::notice::{Notice, RetryAfterRule, WindowRef};
 use crate::shutdown::Shutdown;
 use crate::telemetry::Readiness;
 
@@ -105,8 +105,15 @@ fn notice(port: u16) -> Notice {
         namespace: "shop".into(),
         name: "db-upgrade".into(),
     };
+    // So that what an answer says is known beforehand.
+    let exact = RetryAfterRule {
+        jitter: 0,
+        minimum: 1,
+        ..RetryAfterRule::default()
+    };
     Notice {
         message: Some("We are upgrading our database.".into()),
+        retry_after: exact,
         ..Notice::new(window, "1".into(), port)
     }
 }
