@@ -1,10 +1,9 @@
 //! Which format a request asks for: proactive negotiation by `Accept` (RFC 9110 §12.5.1). Pure.
 
-use std::iter;
-
 use http::header::HeaderValue;
 
 use super::head::Lines;
+use super::weight::{self, Weight};
 
 /// A format of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,9 +21,6 @@ pub(super) enum Format {
 /// The formats in our order of preference: the first is for who does not mind. Browsers always
 /// name `text/html`, so who does not is a program.
 const PREFERENCE: [Format; 4] = [Format::Problem, Format::Json, Format::Html, Format::Text];
-
-/// The weight of a range in thousandths: a qvalue has at most three decimals (§12.4.2).
-type Weight = u16;
 
 /// How closely a range names a format; the closest one that matches decides (§12.5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -122,12 +118,12 @@ impl<'a> Range<'a> {
             main,
             sub,
             has_parameters: false,
-            weight: 1000,
+            weight: weight::FULL,
         };
         for parameter in parts.filter(|part| !part.is_empty()) {
             let (name, value) = parameter.split_once('=')?;
             if name.eq_ignore_ascii_case("q") {
-                range.weight = parse_weight(value)?;
+                range.weight = weight::parse(value.as_bytes())?;
                 // What follows the weight was once for extensions, and is now to be ignored.
                 break;
             }
@@ -160,21 +156,6 @@ impl<'a> Range<'a> {
 
 fn is_our_charset(name: &str, value: &str) -> bool {
     name.eq_ignore_ascii_case("charset") && value.trim_matches('"').eq_ignore_ascii_case("utf-8")
-}
-
-/// `qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] )` (RFC 9110 §12.4.2).
-fn parse_weight(text: &str) -> Option<Weight> {
-    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
-    if decimals.len() > 3 || !decimals.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let digits = decimals.bytes().chain(iter::repeat(b'0')).take(3);
-    let thousandths = digits.fold(0, |sum, digit| sum * 10 + Weight::from(digit - b'0'));
-    match whole {
-        "0" => Some(thousandths),
-        "1" if thousandths == 0 => Some(1000),
-        _ => None,
-    }
 }
 
 /// Splits at `separator` outside of quoted strings (RFC 9110 §5.6.4).

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::StatusCode;
 use http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName,
-    HeaderValue, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 
 use super::accept::Format;
@@ -13,7 +13,7 @@ use super::choice::{Choice, Kind, Variant, choose};
 use super::grpc::Call;
 use super::head::Head;
 use super::retry::RetryAfter;
-use super::{Notice, cors, page, words};
+use super::{Language, Notice, cors, page, words};
 use crate::api::names::WINDOW_HEADER;
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
@@ -64,7 +64,13 @@ pub fn answer(head: &Head<'_>, notice: &Notice, now: DateTime<Utc>, turn: u32) -
 pub fn render(variant: Variant, notice: &Notice, now: DateTime<Utc>, turn: u32) -> Answer {
     let retry = RetryAfter::at(notice, now, turn);
     let mut answer = match variant.0 {
-        Kind::Unavailable(format) => unavailable(format, notice, now, retry),
+        Kind::Unavailable(Format::Html, language) => in_html(language, notice, now, retry),
+        Kind::Unavailable(format @ Format::Text, _) => {
+            unavailable(format, words::text(notice, now), retry)
+        }
+        Kind::Unavailable(format @ (Format::Problem | Format::Json), _) => {
+            unavailable(format, words::problem(notice, retry), retry)
+        }
         Kind::Call(call) => failure(call, notice, now, retry),
         Kind::HealthCheck => healthy(),
         Kind::Preflight => preflight(),
@@ -90,27 +96,29 @@ impl Choice<'_> {
 }
 
 /// 503 (RFC 9110 §15.6.4).
-fn unavailable(format: Format, notice: &Notice, now: DateTime<Utc>, retry: RetryAfter) -> Answer {
-    let body = match format {
-        Format::Problem | Format::Json => words::problem(notice, retry),
-        Format::Html => page::render(notice, now),
-        Format::Text => words::text(notice, now),
-    };
-    let mut headers = headers([
+fn unavailable(format: Format, body: String, retry: RetryAfter) -> Answer {
+    let headers = headers([
         (RETRY_AFTER, retry.field()),
         (CONTENT_TYPE, format.content_type()),
         (VARY, BY_ALL),
         (X_CONTENT_TYPE_OPTIONS, NO_SNIFF),
         (X_ROBOTS_TAG, NO_INDEX),
     ]);
-    if format == Format::Html {
-        headers.insert(CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY_POLICY);
-    }
     Answer {
         status: StatusCode::SERVICE_UNAVAILABLE,
         headers,
         body: body.into(),
     }
+}
+
+fn in_html(language: Language, notice: &Notice, now: DateTime<Utc>, retry: RetryAfter) -> Answer {
+    let document = page::render(notice, language, now, retry.seconds);
+    let mut answer = unavailable(Format::Html, document, retry);
+    answer.headers.extend([
+        (CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY_POLICY),
+        (CONTENT_LANGUAGE, HeaderValue::from_static(language.tag())),
+    ]);
+    answer
 }
 
 fn failure(call: Call, notice: &Notice, now: DateTime<Utc>, retry: RetryAfter) -> Answer {

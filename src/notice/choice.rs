@@ -3,7 +3,7 @@
 use super::accept::{Format, negotiate};
 use super::grpc::Call;
 use super::head::Head;
-use super::{Notice, cors};
+use super::{Language, Notice, cors};
 
 /// One of the answers that a notice has at any instant: some two dozen, whatever is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -11,8 +11,8 @@ pub struct Variant(pub(super) Kind);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
-    /// The 503, in a format.
-    Unavailable(Format),
+    /// The 503, in a format and a language. Only the page is written in more than one.
+    Unavailable(Format, Language),
     /// The failure of a call, to a client of gRPC or gRPC-Web.
     Call(Call),
     /// The 200 for one of the notice's health checks.
@@ -58,9 +58,14 @@ fn kind(head: &Head<'_>, notice: &Notice) -> Kind {
         return Kind::Call(call);
     }
     if head.path == ROBOTS || head.path.starts_with(ACME) {
-        return Kind::Unavailable(Format::Text);
+        return Kind::Unavailable(Format::Text, Language::English);
     }
-    Kind::Unavailable(negotiate(&head.accept))
+    let format = negotiate(&head.accept);
+    let language = match format {
+        Format::Html => Language::negotiate(head.accept_language.iter()),
+        Format::Problem | Format::Json | Format::Text => Language::English,
+    };
+    Kind::Unavailable(format, language)
 }
 
 /// A load balancer asks by GET or HEAD. What else is sent to that path is meant for the app.
@@ -82,7 +87,7 @@ mod tests {
             name: "db-upgrade".into(),
         };
         Notice {
-            health_checks: vec!["/healthz".into(), "/".into()],
+            health_checks: vec!["/healthz".into(), "/checked".into()],
             ..Notice::new(window, "1".into(), 20_001)
         }
     }
@@ -104,8 +109,7 @@ mod tests {
             ("HEAD", "/healthz"),
             ("GET", "/healthz?verbose"),
             ("GET", "http://10.0.0.1/healthz"),
-            ("GET", "/"),
-            ("GET", "http://10.0.0.1"),
+            ("GET", "/checked"),
         ] {
             assert_eq!(
                 kind_of(method, target, &[HTML]),
@@ -124,7 +128,7 @@ mod tests {
             ("GET", "//healthz"),
             ("GET", "*"),
         ] {
-            let page = Kind::Unavailable(Format::Html);
+            let page = Kind::Unavailable(Format::Html, Language::English);
             assert_eq!(kind_of(method, target, &[HTML]), page, "{method} {target}");
         }
     }
@@ -143,7 +147,7 @@ mod tests {
             ("/.well-known/acme-challenge", Format::Html),
             ("/.well-known/security.txt", Format::Html),
         ] {
-            let expected = Kind::Unavailable(format);
+            let expected = Kind::Unavailable(format, Language::English);
             assert_eq!(kind_of("GET", target, &[HTML]), expected, "{target}");
         }
     }
@@ -169,8 +173,22 @@ mod tests {
         for method in [
             "GET", "POST", "PUT", "DELETE", "OPTIONS", "CONNECT", "TRACE", "PROPFIND",
         ] {
-            let page = Kind::Unavailable(Format::Html);
+            let page = Kind::Unavailable(Format::Html, Language::English);
             assert_eq!(kind_of(method, "/cart", &[HTML]), page, "{method}");
+        }
+    }
+
+    #[test]
+    fn only_the_page_goes_by_the_language() {
+        for (accept, format, language) in [
+            ("text/html", Format::Html, Language::German),
+            ("text/plain", Format::Text, Language::English),
+            ("application/json", Format::Json, Language::English),
+            ("*/*", Format::Problem, Language::English),
+        ] {
+            let fields = [("accept", accept), ("accept-language", "de-CH, en;q=0.8")];
+            let expected = Kind::Unavailable(format, language);
+            assert_eq!(kind_of("GET", "/", &fields), expected, "{accept}");
         }
     }
 
@@ -180,7 +198,7 @@ mod tests {
         let kind = kind_of("POST", "/shop.Cart/Add", &[content_type, HTML]);
         assert!(matches!(kind, Kind::Call(_)), "{kind:?}");
         let json = ("content-type", "application/json");
-        let page = Kind::Unavailable(Format::Html);
+        let page = Kind::Unavailable(Format::Html, Language::English);
         assert_eq!(kind_of("POST", "/shop.Cart/Add", &[json, HTML]), page);
     }
 }

@@ -11,6 +11,8 @@
 //! | `head` | the head of a request, as far as an answer goes by it |
 //! | `choice` | which of a notice's answers a request gets |
 //! | `accept` | which format it asks for |
+//! | `language` | which language it asks for |
+//! | `weight` | how much of either it wants what |
 //! | `answer` | variant × notice × now → status, headers, body |
 //! | `retry` | when a client is asked to come back, and until when an answer may be sent |
 //! | `end` | what there is to say about the end, and when connections close |
@@ -27,9 +29,11 @@ mod cors;
 mod end;
 mod grpc;
 mod head;
+mod language;
 mod page;
 mod reconnect;
 mod retry;
+mod weight;
 mod words;
 
 use std::collections::BTreeMap;
@@ -43,6 +47,7 @@ pub use answer::{Answer, answer, render};
 pub use choice::{Choice, Variant, choose};
 pub use end::{connection_closes, idle_connections_close};
 pub use head::Head;
+pub use language::Language;
 pub use reconnect::reconnect_until;
 pub use retry::{TURNS, good_until};
 

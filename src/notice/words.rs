@@ -58,7 +58,7 @@ fn prospect(notice: &Notice, now: DateTime<Utc>) -> String {
 }
 
 /// An instant for people, with its seconds only where there are any.
-pub(super) fn reading(instant: DateTime<Utc>) -> String {
+fn reading(instant: DateTime<Utc>) -> String {
     let clock = if instant.second() == 0 {
         "%H:%M"
     } else {
