@@ -134,7 +134,7 @@ fn later_end(a: Option<DateTime<Utc>>, b: Option<DateTime<Utc>>) -> Ordering {
 mod tests {
     use super::*;
     use crate::api::target::TargetKind;
-    use crate::schedule::{Restore, Schedule, WrittenIn};
+    use crate::schedule::{Restore, Schedule, Told, WrittenIn};
 
     pub(super) fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
@@ -157,7 +157,7 @@ mod tests {
             created: at(-1000),
             schedule,
             targets: vec![target("cart").into()],
-            message: None,
+            told: Told::default(),
             restore: Restore::default(),
             suspended: false,
             deleting: false,

@@ -21,16 +21,16 @@ pub struct Response {
     #[schemars(length(max = 1024))]
     #[x_kube(validation = rules::message_is_not_blank())]
     pub message: Option<String>,
-    /// How Retry-After is computed. Absent: each field's own description says what that means.
-    /// Not honoured yet: the window is refused while it is set.
+    /// How Retry-After is computed, in whole seconds. Absent: each field's own description says
+    /// what that means.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<RetryAfter>,
     /// An HTML page of your own. Absent: ours. Not honoured yet: the window is refused while it
     /// is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<Page>,
-    /// Paths that are answered 200, so that a load balancer does not take the proxies for dead.
-    /// At most 16. Absent: none. Not honoured yet: the window is refused while it is set.
+    /// Paths that are answered 200 to GET and HEAD, so that a load balancer does not take the
+    /// proxies for dead. At most 16. Absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 16))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
@@ -41,13 +41,11 @@ pub struct Response {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct RetryAfter {
-    /// Seconds: whole seconds, rounded up. HTTPDate: an HTTP-date. Absent: Seconds. Not
-    /// honoured yet: the window is refused while it is set.
+    /// Seconds: whole seconds, rounded up. HTTPDate: an HTTP-date. Absent: Seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<RetryAfterFormat>,
-    /// Up to this much is added past the end, at random for each answer, so that clients do not
-    /// come back all at once (30s): 0s to 24h. Absent: 30s. Not honoured yet: the window is
-    /// refused while it is set.
+    /// Up to this much is added past the end, another part of it for each answer, so that clients
+    /// do not come back all at once (30s): 0s to 24h; a part of a second is left out. Absent: 30s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 24))]
     #[x_kube(
@@ -55,8 +53,8 @@ pub struct RetryAfter {
         validation = rules::duration_between("jitter", "0s", "24h"),
     )]
     pub jitter: Option<String>,
-    /// Never less than this (5s): 0s to 24h. Absent: 5s. Not honoured yet: the window is refused
-    /// while it is set.
+    /// Never less than this, and what is said once the end is past (5s): 0s to 24h; a part of a
+    /// second counts as a whole one. Absent: 5s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 24))]
     #[x_kube(
@@ -65,7 +63,7 @@ pub struct RetryAfter {
     )]
     pub minimum: Option<String>,
     /// What is said while no end is known: with always, and while a restore waits (30s): 1s to
-    /// 24h. Absent: 30s. Not honoured yet: the window is refused while it is set.
+    /// 24h; a part of a second counts as a whole one. Absent: 30s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 24))]
     #[x_kube(
@@ -125,7 +123,8 @@ pub enum Render {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct HealthCheck {
-    /// The path, such as /healthz, without a query. It must be equal to the request's.
+    /// The path, such as /healthz, without a query. It must be equal to the request's, as it was
+    /// sent, but for its query.
     #[schemars(length(max = 256))]
     #[x_kube(validation = rules::health_check_path())]
     pub path: String,

@@ -23,7 +23,7 @@ use crate::api::names;
 use crate::notice::{Notice, WindowRef, reconnect_until};
 use crate::plan::edit::Precondition;
 use crate::plan::{Holdable, Outcome, Reason, bridge, slices};
-use crate::schedule::{TargetRef, Window};
+use crate::schedule::{TargetRef, Told, Window};
 
 /// How soon what does not stand is tried again, and at the latest.
 const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(1);
@@ -178,6 +178,11 @@ fn notice(window: &Window, telling: Telling, port: u16) -> Notice {
         restoring,
         reconnect_until,
     } = telling;
+    let Told {
+        message,
+        retry_after,
+        health_checks,
+    } = window.told.clone();
     let name = WindowRef {
         namespace: window.namespace.clone(),
         name: window.name.clone(),
@@ -185,7 +190,9 @@ fn notice(window: &Window, telling: Telling, port: u16) -> Notice {
     Notice {
         start: Some(occurrence.start),
         until: occurrence.end,
-        message: window.message.clone(),
+        message,
+        retry_after,
+        health_checks,
         restoring,
         reconnect_until,
         ..Notice::new(name, window.uid.clone(), port)

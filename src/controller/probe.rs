@@ -175,7 +175,8 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 async fn ask(line: &Line) -> Result<bool, Failure> {
     let stream = TcpStream::connect(line.address).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let request = Request::get("/")
+    // No path, which may be one of the window's health checks.
+    let request = Request::options("*")
         .header(http::header::HOST, line.address.to_string())
         .header(http::header::USER_AGENT, "entracte-probe")
         .header(http::header::CONNECTION, "close")

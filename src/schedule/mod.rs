@@ -3,7 +3,6 @@
 //! [`parse()`] turns a [`MaintenanceWindow`](crate::api::MaintenanceWindow) into a [`Window`] once;
 //! from there on it is trusted. What this version does not honour is a [`Problem`], never
 //! ignored.
-
 //!
 //! | file | what is in it |
 //! |---|---|
@@ -14,6 +13,7 @@
 //! | `cron` | which local times match |
 //! | `zone` | which instant a local time is |
 //! | `targeted` | an entry of `spec.targets`: which objects, and how they are held |
+//! | `told` | what callers are told |
 //! | [`duration`] | durations as the Gateway API writes them |
 
 pub mod cron;
@@ -23,6 +23,7 @@ mod parse;
 mod recurring;
 mod restore;
 mod targeted;
+mod told;
 mod zone;
 
 pub use cron::Cron;
@@ -31,6 +32,7 @@ pub use parse::{Problem, parse};
 pub use recurring::Recurring;
 pub use restore::Restore;
 pub use targeted::{Targeted, Which};
+pub use told::Told;
 pub use zone::{Change, NotAZone, Zone, database};
 
 use std::fmt;
@@ -56,8 +58,8 @@ pub struct Window {
     pub schedule: Schedule,
     /// What it names or selects, without repetition: 1 to 64. [`crate::reach`] finds the objects.
     pub targets: Vec<Targeted>,
-    /// What callers are to read. Absent: a sentence of ours.
-    pub message: Option<String>,
+    /// What callers are told.
+    pub told: Told,
     /// What the release of its targets waits for.
     pub restore: Restore,
     /// Switched off: it covers nothing, whatever the schedule says.

@@ -8,6 +8,7 @@
 //! | `loads.rs` | flips under load: neither new connections nor kept ones get anything else |
 //! | `restore.rs` | a release waits for the app, and not for ever |
 //! | `early_end.rs` | a window that ends early restores at once |
+//! | `answers.rs` | what a window says about its answers is what a client gets |
 //! | `edits.rs`, `routes.rs` | what a user writes while a target is held is kept |
 //! | `interruptions.rs` | a controller that dies, a backend pod that is replaced |
 //! | `crashes.rs` | a controller may die at any write of its work |
@@ -37,6 +38,7 @@
 //! the machine to itself. `-- --test-threads 1` makes one cluster do.
 
 mod absent;
+mod answers;
 mod bad_input;
 mod bench;
 mod crashes;
@@ -226,6 +228,8 @@ fn tests() -> Vec<Test> {
             the_gateway_api_may_go_and_come_back_while_a_window_is_on,
             without_our_definition_everything_is_released_and_readiness_says_why,
             windows_that_are_not_served_are_not_taken_for_gone;
+        answers:
+            retry_after_and_health_checks_are_as_the_window_has_them_and_follow_an_edit;
         interruptions:
             a_controller_killed_in_the_window_goes_on_when_it_is_back,
             a_controller_that_was_down_at_the_end_releases_when_it_is_back,

@@ -71,7 +71,7 @@ pub(crate) async fn a_field_that_is_not_honoured_is_named_and_nothing_is_held(
     scene
         .change(
             WINDOW,
-            json!({"response": {"healthChecks": [{"path": "/healthz"}]}}),
+            json!({"response": {"page": {"configMapKeyRef": {"name": "page", "key": "html"}}}}),
         )
         .await?;
     let refused = status(bench, &scene.namespace, WINDOW, "it is refused", |status| {
@@ -80,8 +80,7 @@ pub(crate) async fn a_field_that_is_not_honoured_is_named_and_nothing_is_held(
     .await?;
     assert_eq!(is(&refused, ConditionType::Accepted), Some(false));
     let (_, message) = why(&refused, ConditionType::Accepted).ok_or("no condition Accepted")?;
-    let expected =
-        "spec.response.healthChecks: is not honoured by this version of Entracte: leave it out";
+    let expected = "spec.response.page: is not honoured by this version of Entracte: leave it out";
     assert_eq!(message, expected);
     let events = Api::<Event>::namespaced(bench.client(), &scene.namespace);
     let told = eventually("an Event says it too", async || {

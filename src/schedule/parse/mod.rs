@@ -5,6 +5,7 @@
 
 mod instant;
 mod problems;
+mod response;
 mod restore;
 mod targets;
 #[cfg(test)]
@@ -16,9 +17,7 @@ pub use problems::Problem;
 use chrono::{DateTime, Utc};
 use kube::api::ObjectMeta;
 
-use crate::api::{
-    MaintenanceWindow, MaintenanceWindowSpec, response::Response, time::from_kubernetes,
-};
+use crate::api::{MaintenanceWindow, MaintenanceWindowSpec, time::from_kubernetes};
 
 use super::Window;
 use problems::Problems;
@@ -26,15 +25,8 @@ use problems::Problems;
 /// The most characters in the name of a window, which we write as the value of a label.
 const MAX_NAME_LENGTH: usize = 63;
 
-/// The most characters in a message.
-const MAX_MESSAGE_LENGTH: usize = 1024;
-
-const MESSAGE: &str = "spec.response.message";
-
 const WRITTEN_BY_THE_SERVER: &str =
     "is missing: the API server writes it when the window is applied";
-
-const LEAVE_IT_OUT: &str = "leave it out";
 
 /// Reads a resource.
 ///
@@ -86,9 +78,7 @@ pub fn parse(resource: &MaintenanceWindow) -> Result<Window, Vec<Problem>> {
         &mut problems,
     );
     let targets = targets::parse(targets, &mut problems);
-    let message = response
-        .as_ref()
-        .and_then(|response| message(response, &mut problems));
+    let told = response::parse(response.as_ref(), &mut problems);
     let restore = restore::parse(restore.as_ref(), &mut problems);
 
     let window = identity.zip(schedule).map(|(identity, schedule)| Window {
@@ -99,7 +89,7 @@ pub fn parse(resource: &MaintenanceWindow) -> Result<Window, Vec<Problem>> {
         created: identity.created,
         schedule,
         targets,
-        message,
+        told,
         restore,
         suspended: suspend.unwrap_or_default(),
         deleting: metadata.deletion_timestamp.is_some(),
@@ -145,39 +135,4 @@ fn identity(metadata: &ObjectMeta, problems: &mut Problems) -> Option<Identity> 
         uid: uid?,
         created: created?,
     })
-}
-
-fn message(response: &Response, problems: &mut Problems) -> Option<String> {
-    let Response {
-        message,
-        retry_after,
-        page,
-        health_checks,
-    } = response;
-    problems.not_honoured(
-        "spec.response.retryAfter",
-        retry_after.as_ref(),
-        LEAVE_IT_OUT,
-    );
-    problems.not_honoured("spec.response.page", page.as_ref(), LEAVE_IT_OUT);
-    problems.not_honoured(
-        "spec.response.healthChecks",
-        health_checks.as_ref(),
-        LEAVE_IT_OUT,
-    );
-
-    let message = message.as_ref()?;
-    if message.trim().is_empty() {
-        problems.add(
-            MESSAGE,
-            "is blank: write a sentence, or remove message for ours",
-        );
-    }
-    if message.chars().count() > MAX_MESSAGE_LENGTH {
-        problems.add(
-            MESSAGE,
-            "may have at most 1024 characters: write a shorter one",
-        );
-    }
-    Some(message.clone())
 }

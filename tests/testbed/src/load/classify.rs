@@ -228,7 +228,8 @@ mod tests {
     fn ending_at(milliseconds: i64) -> Expected {
         Expected {
             end: Some(at(milliseconds)),
-            ..Expected::default()
+            jitter: 0,
+            minimum: 1,
         }
     }
 

@@ -9,9 +9,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 pub struct Expected {
     /// When the maintenance ends, if that is known.
     pub end: Option<DateTime<Utc>>,
-    /// How many seconds past the end a Retry-After may point.
+    /// How many seconds past the end a Retry-After may point: the window's `jitter`.
     pub jitter: u64,
-    /// The least Retry-After that the backend gives, in seconds, at least 1.
+    /// The least Retry-After, in seconds, and what is said once the end is past: the window's
+    /// `minimum`, at least 1.
     pub minimum: u64,
 }
 
@@ -22,24 +23,27 @@ impl Expected {
     /// The true values of a Retry-After that was computed between these two instants.
     ///
     /// Never before the end, as seen at the latest instant that the backend may have computed
-    /// it; never later than the end, rounded up, as seen at the earliest.
+    /// it; never later than end and jitter, rounded up, as seen at the earliest; and never less
+    /// than the minimum, nor more where the end was past.
     pub fn allowed(&self, sent: DateTime<Utc>, answered: DateTime<Utc>) -> RangeInclusive<u64> {
         let Some(end) = self.end else {
             return Self::END_UNKNOWN;
         };
-        let least = whole_seconds_up(end - answered).max(1);
-        let most = whole_seconds_up(end - sent).max(self.minimum).max(1);
-        least..=most + self.jitter
+        let at = |seen: DateTime<Utc>, jitter| match whole_seconds_up(end - seen) {
+            0 => self.minimum.max(1),
+            left => (left + jitter).max(self.minimum),
+        };
+        at(answered, 0)..=at(sent, self.jitter)
     }
 }
 
 impl Default for Expected {
-    /// An unknown end.
+    /// An unknown end, and what a window means that says nothing about Retry-After.
     fn default() -> Self {
         Self {
             end: None,
-            jitter: 0,
-            minimum: 1,
+            jitter: 30,
+            minimum: 5,
         }
     }
 }
@@ -74,7 +78,8 @@ mod tests {
     fn ending_at(milliseconds: i64) -> Expected {
         Expected {
             end: Some(at(milliseconds)),
-            ..Expected::default()
+            jitter: 0,
+            minimum: 1,
         }
     }
 
@@ -88,8 +93,12 @@ mod tests {
             minimum: 5,
             ..ending_at(1_500)
         };
+        let by_default = |end| Expected {
+            end: Some(at(end)),
+            ..Expected::default()
+        };
         // Sent at 0 ms, answered at 300 ms.
-        let cases: [(Expected, RangeInclusive<u64>); 8] = [
+        let cases: [(Expected, RangeInclusive<u64>); 11] = [
             (Expected::default(), 1..=3600),
             (ending_at(9_500), 10..=10),
             (ending_at(9_200), 9..=10),
@@ -97,7 +106,10 @@ mod tests {
             (ending_at(100), 1..=1),
             (ending_at(-60_000), 1..=1),
             (jitter, 10..=40),
-            (minimum, 2..=5),
+            (minimum, 5..=5),
+            (by_default(1_500), 5..=32),
+            (by_default(100), 5..=31),
+            (by_default(-60_000), 5..=5),
         ];
         for (expected, allowed) in cases {
             assert_eq!(expected.allowed(at(0), at(300)), allowed, "{expected:?}");

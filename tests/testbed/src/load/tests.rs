@@ -296,7 +296,7 @@ async fn a_flip_and_its_retry_after_are_seen_live_and_in_the_report() {
     let load = Load::start(quick(&server, u64::MAX));
     tokio::time::sleep(Duration::from_millis(100)).await;
 
-    let end = Utc::now() + TimeDelta::milliseconds(4_300);
+    let end = Utc::now() + TimeDelta::milliseconds(64_300);
     let start = Utc::now();
     load.expectation().set_end(Some(end));
     server.set(Act::Maintenance(end));
@@ -353,7 +353,7 @@ async fn a_bare_503_is_told() {
 #[tokio::test]
 async fn an_untrue_retry_after_is_told() {
     let end = Utc::now() + TimeDelta::seconds(100);
-    let reason = only_reason(Act::RetryAfter(120), |options| {
+    let reason = only_reason(Act::RetryAfter(140), |options| {
         options.expected.end = Some(end);
     })
     .await;
@@ -361,7 +361,7 @@ async fn an_untrue_retry_after_is_told() {
         panic!("{reason}");
     };
     assert!(
-        matches!(wrong, Wrong::RetryAfterUntrue { seconds: 120, .. }),
+        matches!(wrong, Wrong::RetryAfterUntrue { seconds: 140, .. }),
         "{wrong}"
     );
 }
