@@ -158,6 +158,7 @@ mod tests {
             schedule,
             targets: vec![target("cart").into()],
             message: None,
+            page: None,
             restore: Restore::default(),
             suspended: false,
             deleting: false,

@@ -13,7 +13,7 @@ use super::choice::{Choice, Kind, Variant, choose};
 use super::grpc::Call;
 use super::head::Head;
 use super::retry::RetryAfter;
-use super::{Notice, cors, page, words};
+use super::{Notice, cors, own_page, page, words};
 use crate::api::names::WINDOW_HEADER;
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
@@ -21,6 +21,7 @@ const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 /// What of a request decides on an answer. `Origin` does everywhere.
 const BY_ORIGIN: HeaderValue = HeaderValue::from_static("Origin");
+const BY_FORMAT: HeaderValue = HeaderValue::from_static("Accept, Origin");
 const BY_ALL: HeaderValue = HeaderValue::from_static("Accept, Accept-Language, Origin");
 
 /// A search engine takes nothing from a 503. This is for those that do not mind the status: our page
@@ -93,7 +94,10 @@ impl Choice<'_> {
 fn unavailable(format: Format, notice: &Notice, now: DateTime<Utc>, retry: RetryAfter) -> Answer {
     let body = match format {
         Format::Problem | Format::Json => words::problem(notice, retry),
-        Format::Html => page::render(notice, now),
+        Format::Html => match own_page(notice, now, retry) {
+            Some(own) => return own,
+            None => page::render(notice, now),
+        },
         Format::Text => words::text(notice, now),
     };
     let mut headers = headers([
@@ -111,6 +115,24 @@ fn unavailable(format: Format, notice: &Notice, now: DateTime<Utc>, retry: Retry
         headers,
         body: body.into(),
     }
+}
+
+/// The same with the user's own page, where there is one that can be shown. No language was chosen for
+/// it, and no policy of ours is in its way.
+fn own_page(notice: &Notice, now: DateTime<Utc>, retry: RetryAfter) -> Option<Answer> {
+    let page = notice.page.as_ref()?;
+    let body = own_page::render(page, notice, now, retry.seconds).ok()?;
+    Some(Answer {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        headers: headers([
+            (RETRY_AFTER, retry.field()),
+            (CONTENT_TYPE, Format::Html.content_type()),
+            (VARY, BY_FORMAT),
+            (X_CONTENT_TYPE_OPTIONS, NO_SNIFF),
+            (X_ROBOTS_TAG, NO_INDEX),
+        ]),
+        body: body.into(),
+    })
 }
 
 fn failure(call: Call, notice: &Notice, now: DateTime<Utc>, retry: RetryAfter) -> Answer {

@@ -10,6 +10,7 @@
 //! | `parse` | from a manifest to a window, or to all of its problems at once |
 //! | `occurrence` | a schedule, and its occurrences as everybody else sees them |
 //! | `recurring` | occurrences that come again and again, joined where they touch |
+//! | `page` | where the user's own page is |
 //! | `restore` | what a release waits for |
 //! | `cron` | which local times match |
 //! | `zone` | which instant a local time is |
@@ -19,6 +20,7 @@
 pub mod cron;
 pub mod duration;
 mod occurrence;
+mod page;
 mod parse;
 mod recurring;
 mod restore;
@@ -27,6 +29,7 @@ mod zone;
 
 pub use cron::Cron;
 pub use occurrence::{Occurrence, Schedule, WrittenIn};
+pub use page::PageRef;
 pub use parse::{Problem, parse};
 pub use recurring::Recurring;
 pub use restore::Restore;
@@ -58,6 +61,8 @@ pub struct Window {
     pub targets: Vec<Targeted>,
     /// What callers are to read. Absent: a sentence of ours.
     pub message: Option<String>,
+    /// The page that people see. Absent: ours.
+    pub page: Option<PageRef>,
     /// What the release of its targets waits for.
     pub restore: Restore,
     /// Switched off: it covers nothing, whatever the schedule says.

@@ -4,6 +4,7 @@
 //! again because an object may have been stored before a rule was.
 
 mod instant;
+mod page;
 mod problems;
 mod restore;
 mod targets;
@@ -89,6 +90,10 @@ pub fn parse(resource: &MaintenanceWindow) -> Result<Window, Vec<Problem>> {
     let message = response
         .as_ref()
         .and_then(|response| message(response, &mut problems));
+    let page = response
+        .as_ref()
+        .and_then(|response| response.page.as_ref());
+    let page = page.map(|page| page::parse(page, &mut problems));
     let restore = restore::parse(restore.as_ref(), &mut problems);
 
     let window = identity.zip(schedule).map(|(identity, schedule)| Window {
@@ -100,6 +105,7 @@ pub fn parse(resource: &MaintenanceWindow) -> Result<Window, Vec<Problem>> {
         schedule,
         targets,
         message,
+        page,
         restore,
         suspended: suspend.unwrap_or_default(),
         deleting: metadata.deletion_timestamp.is_some(),
@@ -151,7 +157,7 @@ fn message(response: &Response, problems: &mut Problems) -> Option<String> {
     let Response {
         message,
         retry_after,
-        page,
+        page: _,
         health_checks,
     } = response;
     problems.not_honoured(
@@ -159,7 +165,6 @@ fn message(response: &Response, problems: &mut Problems) -> Option<String> {
         retry_after.as_ref(),
         LEAVE_IT_OUT,
     );
-    problems.not_honoured("spec.response.page", page.as_ref(), LEAVE_IT_OUT);
     problems.not_honoured(
         "spec.response.healthChecks",
         health_checks.as_ref(),
