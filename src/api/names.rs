@@ -41,6 +41,9 @@ pub const NOTICE_LABEL: &str = "entracte.dev/notice";
 /// The key of a notice's ConfigMap under which the notice lies, as JSON.
 pub const NOTICE_KEY: &str = "notice.json";
 
+/// The key of a notice's ConfigMap under which the text of the user's own page lies, where there is one.
+pub const PAGE_KEY: &str = "page.html";
+
 /// The annotation on an object of ours that lingers: the instant (RFC 3339) of its deletion.
 pub const LINGER_ANNOTATION: &str = "entracte.dev/linger-until";
 

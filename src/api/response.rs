@@ -25,8 +25,8 @@ pub struct Response {
     /// what that means.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<RetryAfter>,
-    /// An HTML page of your own. Absent: ours. Not honoured yet: the window is refused while it
-    /// is set.
+    /// An HTML page of your own, for browsers; programs get what they ask for as ever. Absent: ours,
+    /// which is also shown where yours cannot be: then status.warnings says why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<Page>,
     /// Paths that are answered 200 to GET and HEAD, so that a load balancer does not take the
@@ -87,10 +87,11 @@ pub enum RetryAfterFormat {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Page {
-    /// Where the page is: one key of a ConfigMap in the window's namespace.
+    /// Where the page is: one key of a ConfigMap in the window's namespace. At most 262144 bytes
+    /// (256 KiB) of UTF-8. An edit shows within seconds.
     pub config_map_key_ref: ConfigMapKeyRef,
-    /// Verbatim: sent as it is. Template: message, end and name of the window are filled in.
-    /// Absent: Verbatim.
+    /// Verbatim: sent as it is. Template: a template of minijinja, whose values are message,
+    /// window.namespace, window.name, start, end, retry_after and now. Absent: Verbatim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub render: Option<Render>,
 }
@@ -110,7 +111,9 @@ pub struct ConfigMapKeyRef {
 }
 
 /// What is done to a page before it is sent.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(
+    JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash,
+)]
 #[schemars(transform = schema::described_by_its_field)]
 pub enum Render {
     /// Nothing.

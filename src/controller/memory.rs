@@ -53,6 +53,20 @@ impl<K: Eq + Hash, V> Memory<K, V> {
             .retain(|namespace, _| namespaces.contains(namespace));
     }
 
+    /// All that is remembered, each with its namespace.
+    pub(super) fn all(&self) -> Vec<(String, K, V)>
+    where
+        K: Clone,
+        V: Clone,
+    {
+        let all = self.lock();
+        let of_namespaces = all.iter().flat_map(|(namespace, of_namespace)| {
+            let each = of_namespace.iter();
+            each.map(move |(key, value)| (namespace.clone(), key.clone(), value.clone()))
+        });
+        of_namespaces.collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, ByNamespace<K, V>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -7,14 +7,14 @@
 //!
 //! | step | file | touches the cluster |
 //! |---|---|---|
-//! | 0 follow | `watch.rs`, `backoff.rs`, `installed.rs`, `cache.rs`, `probe.rs` | yes, reads |
+//! | 0 follow | `watch.rs`, `backoff.rs`, `installed.rs`, `cache.rs`, `probe.rs`, `pages.rs` | yes, reads |
 //! | 1 observe | `observe.rs`, `reaching.rs`; `confirm.rs`, where something flips or is about to | no; yes, reads |
 //! | 2 hold and release | `wanted.rs`, `targets.rs`, `answerer.rs`, `restoring.rs`, `target.rs`, `setback.rs`, `contention.rs`, `memory.rs`, `policy.rs` | yes, by `apply.rs` |
 //! | 3 apply | `apply.rs`, `courtesy.rs` | yes |
 //! | 4 prepare | `prepare.rs`, `astray.rs` | yes, nothing of the user's |
 //! | 5 rehearse | `rehearse.rs` | yes, nothing of the user's |
 //! | 6 look behind | `origins.rs` | yes, nothing of the user's |
-//! | 7 status | `status.rs`, `findings.rs`, `lines.rs`, `warn.rs` | no |
+//! | 7 status | `status.rs`, `findings.rs`, `lines.rs`, `warn.rs`, `page.rs` | no |
 //! | 8 report | `report.rs` | yes, the status of windows |
 //! | 9 tell | `event.rs` | yes, Events |
 //!
@@ -47,6 +47,8 @@ mod lines;
 mod memory;
 mod observe;
 mod origins;
+mod page;
+mod pages;
 mod policy;
 mod prepare;
 mod probe;
@@ -88,6 +90,7 @@ use self::contention::Contentions;
 use self::installed::Installed;
 use self::memory::Memory;
 use self::observe::Observed;
+use self::pages::Pages;
 use self::policy::Policy;
 use self::prepare::Prepared;
 use self::probe::Probes;
@@ -181,6 +184,7 @@ pub(crate) struct Context {
     client: Client,
     caches: Caches,
     probes: Probes,
+    pages: Pages,
     setbacks: Setbacks,
     contentions: Contentions,
     policy: Policy,
@@ -204,6 +208,7 @@ impl Context {
         for setbacks in [&self.setbacks, &self.unrehearsed, &self.origins] {
             setbacks.keep_namespaces(namespaces);
         }
+        self.pages.keep_namespaces(namespaces);
         self.contentions.keep_namespaces(namespaces);
         self.told_of.keep_namespaces(namespaces);
         self.troubled.keep_namespaces(namespaces);
@@ -254,6 +259,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
         client,
         caches,
         probes: Probes::default(),
+        pages: Pages::default(),
         setbacks: Setbacks::default(),
         contentions: Contentions::default(),
         policy: Policy::default(),
@@ -336,6 +342,7 @@ async fn reconcile(
     let name = namespace.name_any();
     let observe = || (Utc::now(), observe::observe(&context.caches, &name));
     let (mut now, mut observed) = observe();
+    context.pages.want(&observed, now);
     let mut asked = None;
     let next = coverage::next_change(&observed.windows, now);
     if let Some(instant) = next.filter(|instant| *instant - now <= confirm::AHEAD) {

@@ -6,6 +6,7 @@
 //! port any more, and the port is nobody else's until it has gone.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -15,12 +16,13 @@ use kube::core::ObjectMeta;
 
 use super::apply::{Error, apply_all, by_us, exactly, within_patience};
 use super::observe::{Observed, StandingNotice};
+use super::page::Flaw;
 use super::restoring::{Telling, telling};
 use super::target::Applied;
 use super::wanted::Wanted;
 use super::{Context, RETRY, astray};
 use crate::api::names;
-use crate::notice::{Notice, WindowRef, reconnect_until};
+use crate::notice::{Notice, Page, WindowRef, reconnect_until};
 use crate::plan::edit::Precondition;
 use crate::plan::{Holdable, Outcome, Reason, bridge, slices};
 use crate::schedule::{TargetRef, Told, Window};
@@ -162,7 +164,8 @@ async fn tell(
     now: DateTime<Utc>,
     prepared: &mut Prepared,
 ) -> Result<(), Reason> {
-    let notice = notice(window, telling, standing.notice.port);
+    let page = page(context, window, Some(&standing.notice));
+    let notice = notice(window, telling, page, standing.notice.port);
     let read = &standing.object.metadata;
     let lingers = names::instant(read, names::LINGER_ANNOTATION);
     if notice == standing.notice && lingers.is_none() {
@@ -172,7 +175,18 @@ async fn tell(
     prepared.unless_stale(replaced, now).map(|_| ())
 }
 
-fn notice(window: &Window, telling: Telling, port: u16) -> Notice {
+/// The user's own page, where there is one that can be shown. What nobody has read yet, or can read, is
+/// as it was: a controller that has just started takes no page away.
+fn page(context: &Context, window: &Window, said: Option<&Notice>) -> Option<Page> {
+    let of = window.told.page.as_ref()?;
+    match context.pages.of(&window.namespace, of) {
+        Some(Ok(page)) => Some(Arc::unwrap_or_clone(page)),
+        None | Some(Err(Flaw::Unread(_))) => said?.page.clone(),
+        Some(Err(_)) => None,
+    }
+}
+
+fn notice(window: &Window, telling: Telling, page: Option<Page>, port: u16) -> Notice {
     let Telling {
         occurrence,
         restoring,
@@ -182,6 +196,7 @@ fn notice(window: &Window, telling: Telling, port: u16) -> Notice {
         message,
         retry_after,
         health_checks,
+        page: _,
     } = window.told.clone();
     let name = WindowRef {
         namespace: window.namespace.clone(),
@@ -193,6 +208,7 @@ fn notice(window: &Window, telling: Telling, port: u16) -> Notice {
         message,
         retry_after,
         health_checks,
+        page,
         restoring,
         reconnect_until,
         ..Notice::new(name, window.uid.clone(), port)
@@ -241,6 +257,7 @@ async fn reserve_port(
         }
         return Ok(());
     }
+    let page = page(context, window, None);
     let taken: HashSet<String> = context
         .caches
         .notices
@@ -252,7 +269,7 @@ async fn reserve_port(
         if taken.contains(&Notice::object_name(port)) {
             continue;
         }
-        let wanted = object(&notice(window, telling, port), None, None);
+        let wanted = object(&notice(window, telling, page.clone(), port), None, None);
         let api = notices(context);
         match within_patience("create a notice", api.create(&by_us(), &wanted)).await {
             Ok(created) => {

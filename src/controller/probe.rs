@@ -150,7 +150,7 @@ fn wanted(caches: &Caches) -> HashMap<Line, String> {
     let notices = caches.notices.all();
     notices
         .iter()
-        .filter_map(|object| Notice::from_data(object.data.as_ref()?).ok())
+        .filter_map(|object| Notice::but_for_its_page(object.data.as_ref()?).ok())
         .flat_map(|notice| {
             addresses
                 .iter()

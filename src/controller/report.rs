@@ -41,7 +41,7 @@ pub(super) async fn report(
     let is_time = || next.is_none_or(|next| Utc::now() < next - confirm::AHEAD);
     let news = observed.manifests.iter().filter_map(|manifest| {
         let before = manifest.status();
-        let status = status_of(observed, manifest, applied, prepared, &before, now);
+        let status = status_of(context, observed, manifest, applied, prepared, &before, now);
         let settles = is_settling(observed, manifest, applied, now);
         let is_news = status != before && !settles && !was_told(context, manifest);
         is_news.then_some((manifest, before, status))
@@ -97,6 +97,7 @@ fn is_settling(
 }
 
 fn status_of(
+    context: &Context,
     observed: &Observed,
     manifest: &Manifest,
     applied: &BTreeMap<TargetRef, Applied>,
@@ -112,13 +113,14 @@ fn status_of(
         return status::refusal(&manifest.problems, generation, before, now);
     };
     let trouble = prepared.trouble.get(&window.uid);
+    let of_page = warn::of_page(&context.pages, window, before);
     status::status(Facts {
         window,
         reach,
         applied,
         trouble,
         unrehearsed: &prepared.unrehearsed,
-        warnings: &warn::warnings(observed, reach),
+        warnings: &warn::warnings(observed, reach, of_page),
         before,
         now,
     })

@@ -4,26 +4,46 @@
 use std::collections::BTreeSet;
 
 use super::observe::Observed;
-use crate::api::status::{MAX_WARNING, MAX_WARNINGS};
+use super::page;
+use super::pages::Pages;
+use crate::api::status::{MAX_WARNING, MAX_WARNINGS, MaintenanceWindowStatus};
 use crate::api::target::TargetKind;
 use crate::plan::rehearsal::Rehearsable;
 use crate::plan::warnings;
 use crate::reach::{By, Reach};
-use crate::schedule::TargetRef;
+use crate::schedule::{TargetRef, Window};
 
 /// The warnings of a window that reaches `reach`, each of which begins with what it is about.
-pub(super) fn warnings(observed: &Observed, reach: &Reach) -> Vec<String> {
+pub(super) fn warnings(observed: &Observed, reach: &Reach, of_page: Option<String>) -> Vec<String> {
     let targets = targets(observed, reach);
     let of_targets = targets.into_iter().flat_map(|target| {
         let warnings = of_target(observed, reach, target).into_iter();
         warnings.map(move |warning| format!("{} {}: {warning}", target.kind, target.name))
     });
     let policies = of_policies(observed, reach).into_iter();
-    policies
+    of_page
+        .into_iter()
+        .chain(policies)
         .chain(of_targets)
         .take(MAX_WARNINGS)
         .map(cut)
         .collect()
+}
+
+/// What is wrong with the page that a window names. A controller that has just started says what the
+/// one before it said, until it has looked.
+pub(super) fn of_page(
+    pages: &Pages,
+    window: &Window,
+    before: &MaintenanceWindowStatus,
+) -> Option<String> {
+    let of = window.told.page.as_ref()?;
+    if let Some(read) = pages.of(&window.namespace, of) {
+        return read.err().map(|flaw| page::warning(of, &flaw));
+    }
+    let about = page::about(of);
+    let mut said = before.warnings.iter();
+    said.find(|said| said.starts_with(&about)).cloned()
 }
 
 /// What is held, and the routes that are held by it. What cannot be held has its own line.

@@ -1,4 +1,4 @@
-//! Step 0: follow the cluster. Touches it: a watch for each kind, and the probes.
+//! Step 0: follow the cluster. Touches it: a watch for each kind, the probes, and the users' own pages.
 //!
 //! Each change brings its namespace to be reconciled.
 
@@ -57,12 +57,13 @@ pub(super) fn config() -> watcher::Config {
     watcher::Config::default().timeout(WATCH_SECONDS)
 }
 
-/// Starts a watch for each kind, and the probes.
+/// Starts a watch for each kind, the probes, and whoever reads the users' own pages.
 pub(super) fn follow(context: &Context, trigger: &Trigger) {
     let Context {
         client,
         caches,
         probes,
+        pages,
         ..
     } = context;
     let wake = || {
@@ -135,6 +136,7 @@ pub(super) fn follow(context: &Context, trigger: &Trigger) {
         notice_changed,
     );
     tokio::spawn(probes.clone().follow(caches.clone(), wake()));
+    tokio::spawn(pages.clone().follow(client.clone(), wake()));
 }
 
 /// Every namespace: what is known of them, whether they were listed, and a stream of those that

@@ -13,7 +13,7 @@ use super::choice::{Choice, Kind, Variant, choose};
 use super::grpc::Call;
 use super::head::Head;
 use super::retry::RetryAfter;
-use super::{Language, Notice, cors, page, words};
+use super::{Language, Notice, cors, own_page, page, words};
 use crate::api::names::WINDOW_HEADER;
 
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
@@ -21,6 +21,7 @@ const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 /// What of a request decides on an answer. `Origin` does everywhere.
 const BY_ORIGIN: HeaderValue = HeaderValue::from_static("Origin");
+const BY_FORMAT: HeaderValue = HeaderValue::from_static("Accept, Origin");
 const BY_ALL: HeaderValue = HeaderValue::from_static("Accept, Accept-Language, Origin");
 
 /// A search engine takes nothing from a 503. This is for those that do not mind the status: our page
@@ -112,13 +113,25 @@ fn unavailable(format: Format, body: String, retry: RetryAfter) -> Answer {
 }
 
 fn in_html(language: Language, notice: &Notice, now: DateTime<Utc>, retry: RetryAfter) -> Answer {
-    let document = page::render(notice, language, now, retry.seconds);
+    own_page(notice, now, retry).unwrap_or_else(|| {
+        let document = page::render(notice, language, now, retry.seconds);
+        let mut answer = unavailable(Format::Html, document, retry);
+        answer.headers.extend([
+            (CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY_POLICY),
+            (CONTENT_LANGUAGE, HeaderValue::from_static(language.tag())),
+        ]);
+        answer
+    })
+}
+
+/// The user's own page, where there is one that can be shown. No language was chosen for it, and no
+/// policy of ours is in its way.
+fn own_page(notice: &Notice, now: DateTime<Utc>, retry: RetryAfter) -> Option<Answer> {
+    let page = notice.page.as_ref()?;
+    let document = own_page::render(page, notice, now, retry.seconds).ok()?;
     let mut answer = unavailable(Format::Html, document, retry);
-    answer.headers.extend([
-        (CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY_POLICY),
-        (CONTENT_LANGUAGE, HeaderValue::from_static(language.tag())),
-    ]);
-    answer
+    answer.headers.insert(VARY, BY_FORMAT);
+    Some(answer)
 }
 
 fn failure(call: Call, notice: &Notice, now: DateTime<Utc>, retry: RetryAfter) -> Answer {

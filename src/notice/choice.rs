@@ -62,8 +62,9 @@ fn kind(head: &Head<'_>, notice: &Notice) -> Kind {
     }
     let format = negotiate(&head.accept);
     let language = match format {
-        Format::Html => Language::negotiate(head.accept_language.iter()),
-        Format::Problem | Format::Json | Format::Text => Language::English,
+        // The user's own page is in whatever language it is.
+        Format::Html if notice.page.is_none() => Language::negotiate(head.accept_language.iter()),
+        _ => Language::English,
     };
     Kind::Unavailable(format, language)
 }

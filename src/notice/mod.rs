@@ -18,6 +18,7 @@
 //! | `end` | what there is to say about the end, and when connections close |
 //! | `reconnect` | until when clients are asked to connect anew |
 //! | `page` | the HTML page |
+//! | [`own_page`] | the user's own page, and what is wrong with it |
 //! | `words` | problem details and plain text |
 //! | `grpc` | the failure of a call |
 //! | `cors` | what a page of another origin may see |
@@ -30,6 +31,7 @@ mod end;
 mod grpc;
 mod head;
 mod language;
+pub mod own_page;
 mod page;
 mod reconnect;
 mod retry;
@@ -38,6 +40,7 @@ mod words;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::mem;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -51,7 +54,7 @@ pub use language::Language;
 pub use reconnect::reconnect_until;
 pub use retry::{TURNS, good_until};
 
-use crate::api::names::NOTICE_KEY;
+use crate::api::names::{NOTICE_KEY, PAGE_KEY};
 
 /// What the backend has to know about one window in order to answer for it.
 ///
@@ -128,7 +131,8 @@ pub enum RetryAfterFormat {
 pub struct Page {
     /// What is done to it before it is sent.
     pub render: Render,
-    /// The page, or its template.
+    /// The page, or its template: at most [`own_page::MOST_BYTES`].
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub html: String,
 }
 
@@ -215,13 +219,31 @@ impl Notice {
     }
 
     /// The `data` of the notice's ConfigMap. [`Notice::from_data`] reads it back unchanged.
+    ///
+    /// The text of a page has a key of its own: it may be far longer than all the rest, and whoever
+    /// does not ask for it need not read it.
     pub fn to_data(&self) -> BTreeMap<String, String> {
-        let json = serde_json::json!(self).to_string();
-        BTreeMap::from([(NOTICE_KEY.to_owned(), json)])
+        let mut rest = self.clone();
+        let html = rest.page.as_mut().map(|page| mem::take(&mut page.html));
+        let json = serde_json::json!(rest).to_string();
+        let html = html.map(|html| (PAGE_KEY.to_owned(), html));
+        let keys = [(NOTICE_KEY.to_owned(), json)];
+        keys.into_iter().chain(html).collect()
     }
 
     /// Reads a notice from the `data` of its ConfigMap.
     pub fn from_data(data: &BTreeMap<String, String>) -> Result<Self, Error> {
+        let notice = Self::but_for_its_page(data)?;
+        let html = data.get(PAGE_KEY);
+        let page = notice.page.as_ref().zip(html).map(|(page, html)| Page {
+            html: html.clone(),
+            render: page.render,
+        });
+        Ok(Self { page, ..notice })
+    }
+
+    /// The same without the text of the page, for who asks often.
+    pub fn but_for_its_page(data: &BTreeMap<String, String>) -> Result<Self, Error> {
         Self::from_json(data.get(NOTICE_KEY).ok_or(Error::Missing)?)
     }
 
@@ -323,6 +345,25 @@ Back soon."
             ..notice()
         };
         assert_eq!(Notice::from_data(&whole.to_data()).unwrap(), whole);
+    }
+
+    #[test]
+    fn the_text_of_a_page_is_read_by_who_asks_for_it() {
+        let page = Page {
+            render: Render::Verbatim,
+            html: "<p>\"Back soon.\"</p>\n".into(),
+        };
+        let with_page = Notice {
+            page: Some(page),
+            ..notice()
+        };
+        let data = with_page.to_data();
+        assert_eq!(data[PAGE_KEY], "<p>\"Back soon.\"</p>\n");
+        assert!(!data[NOTICE_KEY].contains("Back soon.\\\""), "{data:?}");
+        let rest = Notice::but_for_its_page(&data).unwrap();
+        assert_eq!(rest.page.unwrap().html, "");
+        let lost = BTreeMap::from([(NOTICE_KEY.to_owned(), data[NOTICE_KEY].clone())]);
+        assert_eq!(Notice::from_data(&lost).unwrap(), notice());
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! | `parse` | from a manifest to a window, or to all of its problems at once |
 //! | `occurrence` | a schedule, and its occurrences as everybody else sees them |
 //! | `recurring` | occurrences that come again and again, joined where they touch |
+//! | `page` | where the user's own page is |
 //! | `restore` | what a release waits for |
 //! | `cron` | which local times match |
 //! | `zone` | which instant a local time is |
@@ -19,6 +20,7 @@
 pub mod cron;
 pub mod duration;
 mod occurrence;
+mod page;
 mod parse;
 mod recurring;
 mod restore;
@@ -28,6 +30,7 @@ mod zone;
 
 pub use cron::Cron;
 pub use occurrence::{Occurrence, Schedule, WrittenIn};
+pub use page::PageRef;
 pub use parse::{Problem, parse};
 pub use recurring::Recurring;
 pub use restore::Restore;

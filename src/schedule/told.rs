@@ -1,5 +1,6 @@
 //! What callers are told.
 
+use super::PageRef;
 use crate::notice::RetryAfterRule;
 
 /// What callers are told while a window holds its targets.
@@ -7,6 +8,8 @@ use crate::notice::RetryAfterRule;
 pub struct Told {
     /// What they are to read. Absent: a sentence of ours.
     pub message: Option<String>,
+    /// The page that people see. Absent: ours.
+    pub page: Option<PageRef>,
     /// How Retry-After is computed.
     pub retry_after: RetryAfterRule,
     /// The paths that are answered 200: at most 16.

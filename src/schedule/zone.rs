@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDateTime, TimeDelta, Timelike, Utc};
 use jiff::Timestamp;
 use jiff::civil;
+use jiff::fmt::strtime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
 
 static DATABASE: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
@@ -129,6 +130,21 @@ impl Zone {
     /// What a clock in this zone shows.
     pub fn local(&self, instant: DateTime<Utc>) -> NaiveDateTime {
         instant.naive_utc() + TimeDelta::seconds(self.offset(instant).local_minus_utc().into())
+    }
+
+    /// What a clock in this zone shows, in the conversions of strftime; the error says which of them
+    /// is none.
+    ///
+    /// ```
+    /// use entracte::schedule::Zone;
+    ///
+    /// let end = "2026-12-06T03:00:00Z".parse().unwrap();
+    /// let berlin = Zone::parse("Europe/Berlin").unwrap();
+    /// assert_eq!(berlin.write(end, "%H:%M %Z").unwrap(), "04:00 CET");
+    /// ```
+    pub fn write(&self, instant: DateTime<Utc>, format: &str) -> Result<String, jiff::Error> {
+        let zoned = to_timestamp(instant).to_zoned(self.zone.clone());
+        strtime::format(format, &zoned)
     }
 
     /// The latest local time that a clock in this zone has come to until `instant`: in a repeated

@@ -26,6 +26,7 @@
 //! | `policies.rs` | a policy that refuses a hold, a webhook that is down |
 //! | `nastiest.rs`, `nastiest/` | the fifteen nastiest cases, and where each is shown |
 //! | `warnings.rs` | what may keep clients from the answer is said before the start |
+//! | `pages.rs` | the user's own page, its edits, and what becomes of one that cannot be shown |
 //! | `refusals.rs`, `bad_input/` | what the API server and the controller do not take |
 //! | `silence.rs` | a steady state makes no requests, nor does a change that concerns nobody |
 //! | `rights.rs` | no right is missing or left over |
@@ -56,6 +57,7 @@ mod loads;
 mod nastiest;
 mod objects;
 mod ownership;
+mod pages;
 mod policies;
 mod policy;
 mod refusals;
@@ -310,11 +312,16 @@ fn tests() -> Vec<Test> {
             a_backup_from_mid_window_serves_in_a_new_cluster;
         warnings:
             what_may_keep_clients_from_the_answer_is_named_before_the_start;
+        pages:
+            a_window_shows_its_own_page_to_browsers_and_an_edit_within_seconds,
+            a_page_that_cannot_be_shown_is_named_and_ours_is_shown,
+            what_is_wrong_with_a_page_is_named_before_the_start,
+            a_page_stays_while_nobody_can_read_it;
         refusals:
             what_breaks_the_schema_is_refused_with_a_sentence,
             what_the_schema_allows_is_taken,
             every_rule_of_the_schema_has_a_case,
-            a_field_that_is_not_honoured_is_named_and_nothing_is_held,
+            a_window_that_is_edited_into_a_mistake_says_what_to_write_and_nothing_is_held,
             an_object_that_nobody_can_read_stalls_nobody;
         silence:
             a_steady_state_makes_no_requests;

@@ -61,7 +61,7 @@ async fn dry_run(client: &Client, manifest: &str) -> Result<std::result::Result<
     }
 }
 
-pub(crate) async fn a_field_that_is_not_honoured_is_named_and_nothing_is_held(
+pub(crate) async fn a_window_that_is_edited_into_a_mistake_says_what_to_write_and_nothing_is_held(
     bench: &Bench,
 ) -> Result {
     let scene = Scene::set(bench, "refused").await?;
@@ -71,7 +71,9 @@ pub(crate) async fn a_field_that_is_not_honoured_is_named_and_nothing_is_held(
     scene
         .change(
             WINDOW,
-            json!({"response": {"page": {"configMapKeyRef": {"name": "page", "key": "html"}}}}),
+            json!({"schedule": {"always": null, "recurring": {
+                "cron": "0 2 * * *", "timeZone": "Europe/Berln", "duration": "2h",
+            }}}),
         )
         .await?;
     let refused = status(bench, &scene.namespace, WINDOW, "it is refused", |status| {
@@ -80,7 +82,8 @@ pub(crate) async fn a_field_that_is_not_honoured_is_named_and_nothing_is_held(
     .await?;
     assert_eq!(is(&refused, ConditionType::Accepted), Some(false));
     let (_, message) = why(&refused, ConditionType::Accepted).ok_or("no condition Accepted")?;
-    let expected = "spec.response.page: is not honoured by this version of Entracte: leave it out";
+    let expected = "spec.schedule.recurring.timeZone: Europe/Berln is no time zone of the IANA \
+                    database: did you mean Europe/Berlin?";
     assert_eq!(message, expected);
     let events = Api::<Event>::namespaced(bench.client(), &scene.namespace);
     let told = eventually("an Event says it too", async || {

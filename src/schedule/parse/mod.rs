@@ -4,6 +4,7 @@
 //! again because an object may have been stored before a rule was.
 
 mod instant;
+mod page;
 mod problems;
 mod response;
 mod restore;

@@ -40,16 +40,6 @@ impl Problems {
             .ok()
     }
 
-    /// A field that is present says something that this version would not do.
-    pub(super) fn not_honoured<T>(&mut self, field: &str, value: Option<&T>, instead: &str) {
-        if value.is_some() {
-            self.add(
-                field,
-                format!("is not honoured by this version of Entracte: {instead}"),
-            );
-        }
-    }
-
     /// The value, if nothing was found and there is one.
     pub(super) fn unless_any<T>(self, value: Option<T>) -> Result<T, Vec<Problem>> {
         match value {

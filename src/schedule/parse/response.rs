@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-use super::problems::Problems;
+use super::{page, problems::Problems};
 
 /// The most characters in a message.
 const MAX_MESSAGE_LENGTH: usize = 1024;
@@ -28,8 +28,6 @@ const LONGEST: TimeDelta = TimeDelta::hours(24);
 const MESSAGE: &str = "spec.response.message";
 const RETRY_AFTER: &str = "spec.response.retryAfter";
 const HEALTH_CHECKS: &str = "spec.response.healthChecks";
-
-const LEAVE_IT_OUT: &str = "leave it out";
 
 /// A length that a field of Retry-After may not have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,9 +48,9 @@ pub(super) fn parse(response: Option<&Response>, problems: &mut Problems) -> Tol
     else {
         return Told::default();
     };
-    problems.not_honoured("spec.response.page", page.as_ref(), LEAVE_IT_OUT);
     Told {
         message: message.clone().inspect(|text| check(text, problems)),
+        page: page.as_ref().map(|page| page::parse(page, problems)),
         retry_after: rule(retry_after.as_ref(), problems),
         health_checks: paths(health_checks.as_deref(), problems),
     }

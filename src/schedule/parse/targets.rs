@@ -138,7 +138,7 @@ fn check_values(requirement: &SelectorRequirement, path: &str, problems: &mut Pr
 
 /// Whether a text can be the name of an object in a path of the API: without that, a name such
 /// as `a/b` would ask for something else.
-fn is_object_name(name: &str) -> bool {
+pub(super) fn is_object_name(name: &str) -> bool {
     let alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     name.len() <= MAX_NAME_LENGTH
         && name.starts_with(alphanumeric)

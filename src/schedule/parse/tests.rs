@@ -3,9 +3,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
+    api::response::Render,
     api::target::{HoldMode, Selector, TargetKind},
     notice::{RetryAfterFormat, RetryAfterRule},
-    schedule::{Occurrence, Restore, Schedule, Targeted, Told, Which, WrittenIn, Zone},
+    schedule::{Occurrence, PageRef, Restore, Schedule, Targeted, Told, Which, WrittenIn, Zone},
 };
 
 fn at(text: &str) -> DateTime<Utc> {
@@ -106,6 +107,7 @@ fn a_window_carries_all_that_its_resource_says() {
         ],
         told: Told {
             message: Some("We are upgrading our database.".into()),
+            page: None,
             retry_after: RetryAfterRule {
                 format: RetryAfterFormat::HttpDate,
                 jitter: 120,
@@ -357,12 +359,49 @@ fn a_message_is_neither_blank_nor_endless() {
 }
 
 #[test]
-fn nothing_that_is_not_honoured_is_ignored() {
-    let page = json!({"configMapKeyRef": {"name": "page", "key": "html"}});
-    assert_eq!(
-        problems(&with(json!({"response": {"page": page}}))),
-        ["spec.response.page: is not honoured by this version of Entracte: leave it out"]
+fn a_page_is_where_its_window_says() {
+    let page = |page: serde_json::Value| with(json!({"response": {"page": page}}));
+    let reference = json!({"name": "shop-page", "key": "index.html"});
+    for (render, expected) in [
+        (json!(null), Render::Verbatim),
+        (json!("Verbatim"), Render::Verbatim),
+        (json!("Template"), Render::Template),
+    ] {
+        let written = page(json!({"configMapKeyRef": reference, "render": render}));
+        let expected = PageRef {
+            config_map: "shop-page".into(),
+            key: "index.html".into(),
+            render: expected,
+        };
+        assert_eq!(parse(&written).unwrap().told.page, Some(expected));
+    }
+    assert_eq!(parse(&with(json!({}))).unwrap().told.page, None);
+}
+
+#[test]
+fn a_page_that_no_config_map_can_have_is_refused() {
+    let reference = "spec.response.page.configMapKeyRef";
+    let name = format!(
+        "{reference}.name: must be the name of a ConfigMap in the window's own namespace: \
+         lower-case letters, digits, - and ."
     );
+    let key = format!(
+        "{reference}.key: must be a key of a ConfigMap, such as index.html: letters, digits, -, _ \
+         and ."
+    );
+    let of = |name: &str, key: &str| {
+        let reference = json!({"name": name, "key": key});
+        problems(&with(
+            json!({"response": {"page": {"configMapKeyRef": reference}}}),
+        ))
+    };
+    for bad in ["", "../../secrets/x", "Page", "page?x=1", "page-"] {
+        assert_eq!(of(bad, "index.html"), [name.as_str()], "{bad}");
+    }
+    for bad in ["", "a/b", "index html", &"k".repeat(254)] {
+        assert_eq!(of("page", bad), [key.as_str()], "{bad}");
+    }
+    assert_eq!(of("Page", "/"), [name, key]);
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
-use http::{Request, Response, header::HOST};
+use http::{
+    Request, Response,
+    header::{ACCEPT, HOST},
+};
 use http_body_util::{BodyExt, Empty};
 use hyper::{body::Bytes, client::conn::http1};
 use hyper_util::rt::TokioIo;
@@ -33,7 +36,17 @@ pub async fn get(
     host: &str,
     path: &str,
 ) -> Result<Response<Bytes>, RequestError> {
-    timeout(LIMIT, get_unlimited(address, host, path))
+    get_as(address, host, path, "*/*").await
+}
+
+/// The same of a client that takes what `accept` says.
+pub async fn get_as(
+    address: SocketAddr,
+    host: &str,
+    path: &str,
+    accept: &str,
+) -> Result<Response<Bytes>, RequestError> {
+    timeout(LIMIT, get_unlimited(address, host, path, accept))
         .await
         .map_err(|_| RequestError::Timeout)?
 }
@@ -42,12 +55,14 @@ async fn get_unlimited(
     address: SocketAddr,
     host: &str,
     path: &str,
+    accept: &str,
 ) -> Result<Response<Bytes>, RequestError> {
     let stream = TcpStream::connect(address).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
     let request = Request::get(path)
         .header(HOST, host)
+        .header(ACCEPT, accept)
         .body(Empty::<Bytes>::new())?;
     let (head, body) = sender.send_request(request).await?.into_parts();
     let body = body.collect().await?.to_bytes();

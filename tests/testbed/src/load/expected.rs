@@ -29,7 +29,7 @@ impl Expected {
         let Some(end) = self.end else {
             return Self::END_UNKNOWN;
         };
-        let at = |seen: DateTime<Utc>, jitter| match whole_seconds_up(end - seen) {
+        let at = |seen: DateTime<Utc>, jitter: u64| match whole_seconds_up(end - seen) {
             0 => self.minimum.max(1),
             left => (left + jitter).max(self.minimum),
         };

@@ -1,0 +1,190 @@
+//! Step 7, continued: from a ConfigMap to the user's own page, or to why it cannot be shown. Does not
+//! touch the cluster.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use thiserror::Error;
+
+use crate::api::response;
+use crate::notice::{Page, Render, own_page};
+use crate::schedule::PageRef;
+
+/// Why a page cannot be shown. Each sentence says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(super) enum Flaw {
+    /// There is nothing to read.
+    #[error("there is no such ConfigMap in the namespace: create it with the key {0}")]
+    NoConfigMap(String),
+    /// There is something else to read.
+    #[error("it has no key {key}: add it, or name in spec.response.page {}", keys(.there))]
+    NoKey { key: String, there: Vec<String> },
+    /// An image, an archive, or a text in another encoding.
+    #[error("the key {0} is no text in UTF-8: write the page in that encoding")]
+    NotText(String),
+    /// It is no page that could be sent.
+    #[error("the key {key}: {source}")]
+    Unfit {
+        key: String,
+        source: own_page::Error,
+    },
+    /// Nobody knows what there is.
+    #[error("{0}; it is tried again")]
+    Unread(String),
+}
+
+fn keys(there: &[String]) -> String {
+    match there {
+        [] => "another ConfigMap, for it has none at all".to_owned(),
+        [one] => format!("the one that it has: {one}"),
+        many => format!("one that it has: {}", many.join(", ")),
+    }
+}
+
+/// The page that `of` says, in a ConfigMap that is `None` where there is none.
+pub(super) fn read(object: Option<&ConfigMap>, of: &PageRef) -> Result<Arc<Page>, Flaw> {
+    let PageRef { key, render, .. } = of;
+    let object = object.ok_or_else(|| Flaw::NoConfigMap(key.clone()))?;
+    let page = Page {
+        render: match render {
+            response::Render::Verbatim => Render::Verbatim,
+            response::Render::Template => Render::Template,
+        },
+        html: text(object, key)?,
+    };
+    match own_page::check(&page) {
+        Ok(()) => Ok(Arc::new(page)),
+        Err(source) => Err(Flaw::Unfit {
+            key: key.clone(),
+            source,
+        }),
+    }
+}
+
+fn text(object: &ConfigMap, key: &str) -> Result<String, Flaw> {
+    let text = object.data.as_ref().and_then(|data| data.get(key));
+    if let Some(text) = text {
+        return Ok(text.clone());
+    }
+    let binary = object.binary_data.as_ref();
+    let Some(bytes) = binary.and_then(|data| data.get(key)) else {
+        let data = object.data.iter().flat_map(|data| data.keys());
+        let binary = binary.into_iter().flat_map(|data| data.keys());
+        return Err(Flaw::NoKey {
+            key: key.to_owned(),
+            there: data.chain(binary).cloned().collect(),
+        });
+    };
+    String::from_utf8(bytes.0.clone()).map_err(|_| Flaw::NotText(key.to_owned()))
+}
+
+/// What the status of a window says of it.
+pub(super) fn warning(of: &PageRef, flaw: &Flaw) -> String {
+    let shown = match flaw {
+        Flaw::Unread(_) => "the page is as it was",
+        _ => "our page is shown",
+    };
+    format!("{}{flaw}; until then {shown}", about(of))
+}
+
+/// With what such a warning begins.
+pub(super) fn about(of: &PageRef) -> String {
+    format!("ConfigMap {}: ", of.config_map)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use similar_asserts::assert_eq;
+
+    use super::*;
+
+    fn page_ref(render: response::Render) -> PageRef {
+        PageRef {
+            config_map: "shop-page".into(),
+            key: "index.html".into(),
+            render,
+        }
+    }
+
+    fn object(members: Value) -> ConfigMap {
+        serde_json::from_value(members).unwrap()
+    }
+
+    /// What the status says.
+    fn warned(object: Option<&ConfigMap>) -> String {
+        let of = page_ref(response::Render::Template);
+        let flaw = read(object, &of).unwrap_err();
+        warning(&of, &flaw)
+    }
+
+    #[test]
+    fn a_page_is_read_from_either_kind_of_data() {
+        let html = "<p>Zurück um 4.</p>";
+        let bytes = k8s_openapi::ByteString(html.as_bytes().to_vec());
+        for members in [
+            json!({"data": {"index.html": html}}),
+            json!({"binaryData": {"index.html": bytes}}),
+        ] {
+            let read = read(
+                Some(&object(members)),
+                &page_ref(response::Render::Verbatim),
+            );
+            let expected = Page {
+                render: Render::Verbatim,
+                html: html.to_owned(),
+            };
+            assert_eq!(read, Ok(Arc::new(expected)));
+        }
+    }
+
+    #[test]
+    fn a_page_that_nobody_can_read_is_as_it_was() {
+        let flaw = Flaw::Unread("could not read ConfigMap shop-page: gone".into());
+        assert_eq!(
+            warning(&page_ref(response::Render::Verbatim), &flaw),
+            "ConfigMap shop-page: could not read ConfigMap shop-page: gone; it is tried again; until \
+             then the page is as it was"
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_page_is_said_with_what_to_do() {
+        let gzip = k8s_openapi::ByteString(vec![0x1f, 0x8b, 0x08]);
+        for (object_of, expected) in [
+            (
+                None,
+                "there is no such ConfigMap in the namespace: create it with the key index.html",
+            ),
+            (
+                Some(json!({})),
+                "it has no key index.html: add it, or name in spec.response.page another \
+                 ConfigMap, for it has none at all",
+            ),
+            (
+                Some(json!({"data": {"page.html": ""}})),
+                "it has no key index.html: add it, or name in spec.response.page the one that it \
+                 has: page.html",
+            ),
+            (
+                Some(json!({"data": {"a": "", "b": ""}, "binaryData": {"c": ""}})),
+                "it has no key index.html: add it, or name in spec.response.page one that it has: \
+                 a, b, c",
+            ),
+            (
+                Some(json!({"binaryData": {"index.html": gzip}})),
+                "the key index.html is no text in UTF-8: write the page in that encoding",
+            ),
+            (
+                Some(json!({"data": {"index.html": "\n{{ until }}"}})),
+                "the key index.html: there is no value until: the values are message, \
+                 window.namespace, window.name, start, end, retry_after and now",
+            ),
+        ] {
+            assert_eq!(
+                warned(object_of.map(object).as_ref()),
+                format!("ConfigMap shop-page: {expected}; until then our page is shown")
+            );
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! The user's own page: as it is, or a template that is filled in. Pure.
+//!
+//! A template is written by whoever may write a ConfigMap in the window's namespace, and rendered by
+//! processes that work for every other namespace too. So it reaches nothing but its values, and what
+//! it may do and take up is bounded.
+//!
+//! | value | what it is | unknown |
+//! |---|---|---|
+//! | `message` | the user's words | where there are none |
+//! | `window.namespace`, `window.name` | the window | never |
+//! | `start` | when the maintenance began | never, as the controller writes notices |
+//! | `end` | when it ends, which is to come | for a window that always holds, while a restore waits, and once it is past |
+//! | `retry_after` | the seconds of Retry-After, whatever its form | never |
+//! | `now` | when the page was rendered, in whole seconds | never |
+//!
+//! Instants are RFC 3339 in UTC. What is unknown may be asked for (`{% if end %}`) and may not be
+//! printed. Whatever is printed is escaped for HTML, but for what the template calls `safe`.
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use minijinja::{AutoEscape, Environment, ErrorKind, Template, UndefinedBehavior, Value};
+use thiserror::Error;
+
+use super::end::{Outlook, outlook};
+use super::{Notice, Page, Render, WindowRef};
+use crate::api::time::{from_text, to_text};
+use crate::schedule::Zone;
+
+/// The most bytes that a page may have, as it is written and as it is rendered: two of them and the
+/// rest of a notice fit into a ConfigMap (1 MiB).
+pub const MOST_BYTES: usize = 256 * 1024;
+
+/// What one rendering may do: an instruction costs 1, and so do 64 bytes that it makes, wherever they
+/// go. So it takes up 1.25 MiB at most, and some milliseconds.
+const FUEL: u64 = 20_000;
+
+/// How deep loops and the like may be nested.
+const DEPTH: usize = 32;
+
+/// The most characters of a message, for the trial of a template.
+const LONGEST_MESSAGE: usize = 1024;
+
+/// Why a page cannot be shown. The sentences go on from "the page in …: ".
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Error {
+    /// It would be a burden to whoever holds it or loads it.
+    #[error(
+        "it is {0} bytes long, and may be {MOST_BYTES} (256 KiB): load pictures and fonts from \
+         elsewhere"
+    )]
+    TooLong(usize),
+    /// A slip in a name.
+    #[error(
+        "there is no value {0}: the values are message, window.namespace, window.name, start, end, \
+         retry_after and now"
+    )]
+    NoSuchValue(String),
+    /// A value that may be unknown is used as if it never were.
+    #[error(
+        "line {line}: {said}, for it is not always known: write {{% if … %}} and {{% endif %}} \
+         around it, or | default(\"…\") behind it"
+    )]
+    Unknown {
+        /// The line of the template, from 1.
+        line: usize,
+        /// What the template engine says.
+        said: String,
+    },
+    /// A loop that is too long, or a text that grows and grows.
+    #[error("line {line}: it takes too long or becomes too large there: write less of a loop")]
+    TooMuch {
+        /// The line of the template, from 1.
+        line: usize,
+    },
+    /// The rest.
+    #[error(
+        "line {line}: {said}: correct it, or write render: Verbatim for a page that is no template"
+    )]
+    Broken {
+        /// The line of the template, from 1.
+        line: usize,
+        /// What the template engine says.
+        said: String,
+    },
+}
+
+/// The page as it is sent at `now` (and until [`good_until`](super::good_until()), byte for byte), with `retry_after` (seconds) as the answer's head says it.
+///
+/// Guarantees: at most [`MOST_BYTES`] long; nothing but the page and the notice gets into it; a
+/// template ends within some milliseconds, whatever it says.
+pub fn render(
+    page: &Page,
+    notice: &Notice,
+    now: DateTime<Utc>,
+    retry_after: u64,
+) -> Result<String, Error> {
+    let rendered = match page.render {
+        Render::Verbatim => page.html.clone(),
+        Render::Template => {
+            let environment = environment();
+            let template = environment.template_from_str(&page.html).map_err(because)?;
+            let values = values(notice, now, retry_after);
+            template.render(values).map_err(because)?
+        }
+    };
+    within_bounds(rendered)
+}
+
+/// Tries a page for notices of each kind, so that what is wrong with it is known before anybody is to
+/// see it: with and without a message and an end.
+pub fn check(page: &Page) -> Result<(), Error> {
+    if page.html.len() > MOST_BYTES {
+        return Err(Error::TooLong(page.html.len()));
+    }
+    if page.render == Render::Verbatim {
+        return Ok(());
+    }
+    let environment = environment();
+    let template = environment.template_from_str(&page.html).map_err(because)?;
+    names_what_there_is(&template, &environment)?;
+    for notice in trials() {
+        render(page, &notice, DateTime::UNIX_EPOCH, 1)?;
+    }
+    Ok(())
+}
+
+fn within_bounds(page: String) -> Result<String, Error> {
+    if page.len() > MOST_BYTES {
+        return Err(Error::TooLong(page.len()));
+    }
+    Ok(page)
+}
+
+/// What may be asked for is not what there may be a slip in.
+fn names_what_there_is(template: &Template<'_, '_>, given: &Environment<'_>) -> Result<(), Error> {
+    let [notice, ..] = trials();
+    let values = values(&notice, DateTime::UNIX_EPOCH, 1);
+    let is_there = |name: &String| {
+        let mut steps = name.split('.');
+        let first = steps.next().unwrap_or_default();
+        let is_given = || given.globals().any(|(known, _)| known == first);
+        let value = std::iter::once(first)
+            .chain(steps)
+            .try_fold(values.clone(), |value, step| value.get_attr(step).ok());
+        is_given() || value.is_some_and(|value| !value.is_undefined())
+    };
+    let mut unknown: Vec<String> = template.undeclared_variables(true).into_iter().collect();
+    unknown.retain(|name| !is_there(name));
+    unknown.sort();
+    unknown
+        .into_iter()
+        .next()
+        .map_or(Ok(()), |name| Err(Error::NoSuchValue(name)))
+}
+
+/// A notice of each kind; the first knows everything. The words are as long as they may be, and grow
+/// when they are escaped.
+fn trials() -> [Notice; 4] {
+    let start = DateTime::UNIX_EPOCH;
+    let end = start + TimeDelta::hours(1);
+    let words = || Some("&".repeat(LONGEST_MESSAGE));
+    [
+        (words(), Some(end)),
+        (words(), None),
+        (None, Some(end)),
+        (None, None),
+    ]
+    .map(|(message, until)| {
+        let window = WindowRef {
+            namespace: "namespace".to_owned(),
+            name: "name".to_owned(),
+        };
+        Notice {
+            message,
+            start: Some(start),
+            until,
+            ..Notice::new(window, String::new(), 1)
+        }
+    })
+}
+
+/// It knows no other template, no file and no clock.
+fn environment<'source>() -> Environment<'source> {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+    environment.set_fuel(Some(FUEL));
+    environment.set_recursion_limit(DEPTH);
+    // An error then names the value that is undefined.
+    environment.set_debug(true);
+    // It prints what is inside.
+    environment.remove_global("debug");
+    environment.add_filter("strftime", strftime);
+    environment
+}
+
+fn values(notice: &Notice, now: DateTime<Utc>, retry_after: u64) -> Value {
+    let end = match outlook(notice, now) {
+        Outlook::At(end) => Some(end),
+        Outlook::AnyMoment | Outlook::Unknown => None,
+    };
+    let window = [
+        ("namespace", notice.window.namespace.as_str()),
+        ("name", notice.window.name.as_str()),
+    ];
+    let text = |instant| Value::from(to_text(instant));
+    let values = [
+        ("message", notice.message.as_deref().map(Value::from)),
+        ("window", Some(Value::from_pairs(window))),
+        ("start", notice.start.map(text)),
+        ("end", end.map(text)),
+        ("retry_after", Some(Value::from(retry_after))),
+        ("now", Some(text(now.trunc_subsecs(0)))),
+    ];
+    let known = values
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)));
+    Value::from_pairs(known)
+}
+
+/// `{{ end | strftime("%H:%M %Z", "Europe/Berlin") }}`; without a zone, in UTC.
+fn strftime(instant: &Value, format: &str, zone: Option<&str>) -> Result<String, minijinja::Error> {
+    let wrong = |said: String| minijinja::Error::new(ErrorKind::InvalidOperation, said);
+    if instant.is_undefined() {
+        let said = "what strftime is given is undefined";
+        return Err(minijinja::Error::new(ErrorKind::UndefinedError, said));
+    }
+    let instant = instant
+        .as_str()
+        .and_then(from_text)
+        .ok_or_else(|| wrong("strftime takes start, end or now".to_owned()))?;
+    let zone = Zone::parse(zone.unwrap_or("Etc/UTC")).map_err(|error| wrong(error.to_string()))?;
+    zone.write(instant, format)
+        .map_err(|error| wrong(error.to_string()))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what map_err gives")]
+fn because(error: minijinja::Error) -> Error {
+    let line = error.line().unwrap_or(1);
+    let detail = error.detail();
+    match error.kind() {
+        ErrorKind::OutOfFuel => Error::TooMuch { line },
+        ErrorKind::UndefinedError => Error::Unknown {
+            line,
+            said: detail.unwrap_or("a value is undefined").to_owned(),
+        },
+        kind => Error::Broken {
+            line,
+            said: detail.map_or_else(|| kind.to_string(), |detail| format!("{kind}: {detail}")),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;
