@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use crate::Result;
 
 /// What an API client behind a proxy may send.
-const REQUEST: &str = "GET /cart HTTP/1.1\r\nHost: shop.example.com\r\nUser-Agent: entracte-bench\r\nAccept: */*\r\n";
+const REQUEST: &str =
+    "GET /cart HTTP/1.1\r\nHost: shop.example.com\r\nUser-Agent: entracte-bench\r\nAccept: */*\r\n";
 
 /// What every answer begins with.
 pub(crate) const STATUS: &[u8] = b"HTTP/1.1 503";

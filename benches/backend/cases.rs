@@ -53,10 +53,12 @@ impl Case {
     pub(crate) fn title(self) -> String {
         match self {
             Self::H1Keepalive => format!("HTTP/1.1, {CONNECTIONS} connections"),
-            Self::H1Pipelined => format!(
-                "HTTP/1.1, {CONNECTIONS} connections, {PIPELINED} requests at once on each"
-            ),
-            Self::H1Connect => format!("HTTP/1.1, a new connection for each request, {CONNECTIONS} at a time"),
+            Self::H1Pipelined => {
+                format!("HTTP/1.1, {CONNECTIONS} connections, {PIPELINED} requests at once on each")
+            }
+            Self::H1Connect => {
+                format!("HTTP/1.1, a new connection for each request, {CONNECTIONS} at a time")
+            }
             Self::H2c => format!("h2c, {} connections, {} streams on each", H2.0, H2.1),
             Self::Idle => format!(
                 "{IDLE} connections that idle after a request; the rate is that of opening them one after the other"

@@ -125,7 +125,10 @@ impl Figures {
             processors,
             kernel,
         } = &self.machine;
-        let versions = self.versions.iter().map(|(name, version)| format!("{name} {version}"));
+        let versions = self
+            .versions
+            .iter()
+            .map(|(name, version)| format!("{name} {version}"));
         println!("{}", versions.collect::<Vec<_>>().join(", "));
         println!("Linux {kernel}, {processors} × {processor}");
         println!(
@@ -144,7 +147,10 @@ impl Figures {
         constant.sort_unstable();
         constant.dedup();
         if !constant.is_empty() {
-            println!("Retry-After does not change with the time: {}", constant.join(", "));
+            println!(
+                "Retry-After does not change with the time: {}",
+                constant.join(", ")
+            );
         }
         for missing in &self.missing {
             println!("{missing}");
@@ -156,7 +162,15 @@ fn print_case(case: Case, rows: &[&Row]) {
     println!("\n{}: {}", case.name(), case.title());
     println!(
         "  {:<14}{:>11}{:>8}{:>16}{:>7}{:>8}{:>11}{:>11}{:>10}",
-        "", "requests/s", "spread", "CPU µs/request", "busy", "client", "start KiB", "KiB", "p99 ms"
+        "",
+        "requests/s",
+        "spread",
+        "CPU µs/request",
+        "busy",
+        "client",
+        "start KiB",
+        "KiB",
+        "p99 ms"
     );
     for row in rows {
         let percent = |part: f64| format!("{:.0}%", part * 100.0);
@@ -170,7 +184,9 @@ fn print_case(case: Case, rows: &[&Row]) {
             row.client_busy.map(percent).unwrap_or_default(),
             row.rss_start_kib,
             row.rss_kib,
-            row.p99_ms.map(|p99| format!("{p99:.3}")).unwrap_or_default(),
+            row.p99_ms
+                .map(|p99| format!("{p99:.3}"))
+                .unwrap_or_default(),
         );
     }
     print_ratios(case, rows);
@@ -186,7 +202,10 @@ fn print_ratios(case: Case, rows: &[&Row]) {
     };
     let line = |what: &str, other: &Row, field: fn(&Row) -> f64, goal: &str| {
         let ratio = field(ours) / field(other);
-        println!("  {:<52}{ratio:>6.2} ×   {goal}", format!("{what}, entracte / {}", other.server.name()));
+        println!(
+            "  {:<52}{ratio:>6.2} ×   {goal}",
+            format!("{what}, entracte / {}", other.server.name())
+        );
     };
     let rps = |row: &Row| row.median_rps;
     let cpu = |row: &Row| row.cpu_us_per_request;
@@ -208,7 +227,12 @@ fn print_ratios(case: Case, rows: &[&Row]) {
     }
     if let Some(floor) = find(Kind::Floor).filter(|_| case != Case::Idle) {
         let keeps = case == Case::H1Keepalive;
-        line("requests/s", floor, rps, if keeps { "goal ≥ 0.95" } else { "" });
+        line(
+            "requests/s",
+            floor,
+            rps,
+            if keeps { "goal ≥ 0.95" } else { "" },
+        );
         line("CPU", floor, cpu, if keeps { "goal ≤ 1.1" } else { "" });
     }
 }
@@ -222,6 +246,6 @@ pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts below 2^53")]
-fn float(count: u64) -> f64 {
+pub(crate) fn float(count: u64) -> f64 {
     count as f64
 }

@@ -15,6 +15,7 @@ use crate::Result;
 use crate::answer::Answer;
 use crate::cases::{CONNECTIONS, Case, H2, IDLE, PIPELINED};
 use crate::client::Report;
+use crate::figures::float;
 use crate::server::Running;
 
 /// What is started on a core.
@@ -43,7 +44,10 @@ impl Clients {
     }
 
     pub(crate) fn h2load_version(&self) -> std::result::Result<&str, &str> {
-        self.h2load.as_ref().map(|(_, version)| &**version).map_err(|error| &**error)
+        self.h2load
+            .as_ref()
+            .map(|(_, version)| &**version)
+            .map_err(|error| &**error)
     }
 
     /// Loads a server in the way of a case, as fast as it goes.
@@ -138,12 +142,7 @@ impl Clients {
         Ok((idle, report))
     }
 
-    async fn h2load(
-        &self,
-        server: &Running,
-        answer: &Answer,
-        seconds: Duration,
-    ) -> Result<Report> {
+    async fn h2load(&self, server: &Running, answer: &Answer, seconds: Duration) -> Result<Report> {
         let (program, _) = self.h2load.as_ref().map_err(Clone::clone)?;
         let mut command = self.pinned();
         command
@@ -161,7 +160,8 @@ impl Clients {
         let child = command.spawn()?;
         let output = timeout(seconds + PATIENCE, child.wait_with_output()).await??;
         let said = String::from_utf8_lossy(&output.stdout);
-        read_h2load(&said, answer).ok_or_else(|| format!("h2load: not what all answer:\n{said}").into())
+        read_h2load(&said, answer)
+            .ok_or_else(|| format!("h2load: not what all answer:\n{said}").into())
     }
 }
 
@@ -195,7 +195,8 @@ async fn version(program: PathBuf) -> Result<String> {
 /// What h2load says, if all answers were those that they should be. It calls a 503 failed.
 fn read_h2load(said: &str, answer: &Answer) -> Option<Report> {
     let line = |start| said.lines().find_map(|line| line.strip_prefix(start));
-    let seconds = line("finished in ")?.split_once("s,")?.0;
+    let rate = line("finished in ")?.split_once(", ")?.1;
+    let rate: f64 = rate.split_once(" req/s")?.0.parse().ok()?;
     let requests = counts(line("requests: ")?)?;
     let statuses = counts(line("status codes: ")?)?;
     let data = line("traffic: ")?.rsplit_once('(')?.1;
@@ -204,8 +205,12 @@ fn read_h2load(said: &str, answer: &Answer) -> Option<Report> {
     let answered = *statuses.get("5xx")?;
     let is_all = |counts: &HashMap<&str, u64>, name| counts.get(name) == Some(&answered);
     let is_none = |counts: &HashMap<&str, u64>, name| counts.get(name) == Some(&0);
-    let only_503 = ["2xx", "3xx", "4xx"].iter().all(|name| is_none(&statuses, name));
-    let nothing_else = ["errored", "timeout"].iter().all(|name| is_none(&requests, name));
+    let only_503 = ["2xx", "3xx", "4xx"]
+        .iter()
+        .all(|name| is_none(&statuses, name));
+    let nothing_else = ["errored", "timeout"]
+        .iter()
+        .all(|name| is_none(&requests, name));
     // At the end some streams had their body and not yet its end.
     let bodies = usize::try_from(answered).ok()?;
     let length = answer.body().len();
@@ -214,7 +219,7 @@ fn read_h2load(said: &str, answer: &Answer) -> Option<Report> {
     (answered > 0 && good && only_503 && nothing_else && whole).then_some(())?;
     Some(Report {
         answered,
-        seconds: seconds.parse().ok()?,
+        seconds: float(answered) / rate,
         p99_ms: None,
         busy: None,
     })

@@ -90,7 +90,11 @@ impl Bench<'_> {
         let servers = servers.iter().filter(|server| server.kind.knows(case));
         let mut servers: Vec<_> = servers.map(|server| (server, Vec::new())).collect();
         for round in 1..=self.options.rounds {
-            say(&format!("{}: round {round} of {}", case.name(), self.options.rounds));
+            say(&format!(
+                "{}: round {round} of {}",
+                case.name(),
+                self.options.rounds
+            ));
             for (server, samples) in &mut servers {
                 let sample = self.sample(case, server).await;
                 let named = |error| format!("{}, {}: {error}", server.kind.name(), case.name());
@@ -104,7 +108,9 @@ impl Bench<'_> {
         }
         servers.sort_by_key(|(server, _)| Kind::ALL.iter().position(|kind| *kind == server.kind));
         let rows = servers.into_iter();
-        Ok(rows.map(|(server, samples)| Row::new(case, server.kind, &samples)).collect())
+        Ok(rows
+            .map(|(server, samples)| Row::new(case, server.kind, &samples))
+            .collect())
     }
 
     async fn sample(&self, case: Case, server: &Server) -> Result<Sample> {
@@ -149,7 +155,11 @@ impl Bench<'_> {
     /// How long answers take where a server is asked for half of what it can do.
     async fn half_the_peak(&self, servers: &mut [(&Server, Vec<Sample>)]) -> Result {
         for round in 0..usize::try_from(self.options.rounds)? {
-            say(&format!("half the peak: round {} of {}", round + 1, self.options.rounds));
+            say(&format!(
+                "half the peak: round {} of {}",
+                round + 1,
+                self.options.rounds
+            ));
             for (server, samples) in &mut *servers {
                 let rate = median(samples.iter().map(|sample| sample.rps)) / 2.0;
                 let p99 = self.paced(server, rate).await;

@@ -173,7 +173,11 @@ impl Stage {
             process,
             h1,
             // One port for both, where a port without TLS can be that.
-            h2: if server.kind == Kind::NginxDebian { h2 } else { h1 },
+            h2: if server.kind == Kind::NginxDebian {
+                h2
+            } else {
+                h1
+            },
         })
     }
 
@@ -209,7 +213,7 @@ impl Stage {
             arguments.extend((case == Case::H1Connect).then(|| "--close".to_owned()));
             return Ok(arguments);
         }
-        peers::arguments(kind, answer, [h1, h2], &self.folder)
+        peers::arguments(kind, case, answer, [h1, h2], &self.folder)
     }
 
     /// The operator's answer.

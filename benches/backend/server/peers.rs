@@ -2,6 +2,7 @@
 //! wants this answer and nothing else from them. One worker, no log, connections that are kept for as
 //! long as the client likes.
 
+use std::collections::HashMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 use super::{Kind, words};
 use crate::Result;
 use crate::answer::Answer;
+use crate::cases::Case;
 
 /// More than there are in any case.
 const CONNECTIONS: usize = 16_384;
@@ -19,6 +21,7 @@ const CONNECTIONS: usize = 16_384;
 /// The arguments of a server, whose configuration is written into a folder.
 pub(super) fn arguments(
     kind: Kind,
+    case: Case,
     answer: &Answer,
     ports: [SocketAddr; 2],
     folder: &Path,
@@ -37,7 +40,7 @@ pub(super) fn arguments(
         ),
         Kind::Envoy => (
             "envoy.json",
-            envoy(answer, ports[0])?.to_string(),
+            envoy(case, answer, ports[0])?.to_string(),
             words([
                 "--config-path",
                 "envoy.json",
@@ -133,7 +136,10 @@ frontend all
 }
 
 /// It knows no arithmetic: its `Retry-After` is constant. Statistics, which nobody reads, are off.
-fn envoy(answer: &Answer, h1: SocketAddr) -> Result<Value> {
+///
+/// It closes a connection on which it owes more than two answers, unless it is told to read one request
+/// at a time; over HTTP/2 that would only slow it down.
+fn envoy(case: Case, answer: &Answer, h1: SocketAddr) -> Result<Value> {
     let retry_after = ("retry-after", answer.field("retry-after")?);
     let fields = answer.common().into_iter().chain([retry_after]);
     let fields: Vec<_> = fields
@@ -171,7 +177,10 @@ fn envoy(answer: &Answer, h1: SocketAddr) -> Result<Value> {
         }],
     });
     let address = json!({"address": h1.ip().to_string(), "port_value": h1.port()});
+    let at_a_time = (case == Case::H1Pipelined).then_some(("http.max_requests_per_io_cycle", 1));
+    let runtime: HashMap<_, _> = at_a_time.into_iter().collect();
     Ok(json!({
+        "layered_runtime": {"layers": [{"name": "all", "static_layer": runtime}]},
         "stats_config": {"stats_matcher": {"reject_all": true}},
         "static_resources": {"listeners": [{
             "name": "all",

@@ -77,17 +77,38 @@ pub async fn build(plan: &Plan) -> Result<(), BuildError> {
     let _lock = lock(&cache.join("lock")).await?;
     let families = plan.to_build();
     for (index, (family, folder)) in families.iter().enumerate() {
-        let title = match families.len() {
-            1 => format!("Making {} (once)", names(family)),
-            all => format!(
-                "Making {} ({} of {all}, once; all of it takes about 15 minutes on 2 cores)",
-                names(family),
-                index + 1,
-            ),
-        };
-        with_progress(&title, build_family(family, folder)).await?;
+        let title = format!(
+            "Making {} ({} of {}, once; all of it takes about 15 minutes on 2 cores)",
+            names(family),
+            index + 1,
+            families.len(),
+        );
+        build_once(family, folder, &title).await?;
     }
     Ok(())
+}
+
+/// The same for a plan of what is fetched in seconds: it does not wait until others are built.
+pub(super) async fn fetch(plan: &Plan) -> Result<(), BuildError> {
+    for (family, folder) in plan.to_build() {
+        let cache = folder.parent().unwrap_or(folder);
+        fs::create_dir_all(cache).map_err(|source| BuildError::Cache {
+            path: cache.to_owned(),
+            source,
+        })?;
+        let title = format!("Making {} (once)", names(family));
+        build_once(family, folder, &title).await?;
+    }
+    Ok(())
+}
+
+/// A family may be part of two plans.
+async fn build_once(family: &Family, folder: &Path, title: &str) -> Result<(), BuildError> {
+    let _lock = lock(&folder.with_extension("lock")).await?;
+    if family.absent_from(folder).next().is_none() {
+        return Ok(());
+    }
+    with_progress(title, build_family(family, folder)).await
 }
 
 /// The files as people know them.

@@ -70,11 +70,7 @@ pub enum DebianError {
 }
 
 /// Leaves the programs in a folder, and what they need beside them.
-pub(super) async fn unpack(
-    pins: &Path,
-    programs: &[&str],
-    into: &Path,
-) -> Result<(), DebianError> {
+pub(super) async fn unpack(pins: &Path, programs: &[&str], into: &Path) -> Result<(), DebianError> {
     let list = pins.join("packages.txt");
     let packages = fs::read_to_string(&list).map_err(|error| failed(&list, error))?;
     let fetched = into.join("packages");
@@ -98,7 +94,9 @@ pub(super) async fn unpack(
 
 /// The script through which a program is run, wherever the folder is moved.
 async fn launcher(program: &str, into: &Path, packages: &Path) -> Result<(), DebianError> {
-    let mut places = FOLDERS.iter().map(|folder| format!("root/{folder}/{program}"));
+    let mut places = FOLDERS
+        .iter()
+        .map(|folder| format!("root/{folder}/{program}"));
     let place = places.find(|place| into.join(place).is_file());
     let place = place.ok_or_else(|| DebianError::NoProgram {
         program: program.to_owned(),

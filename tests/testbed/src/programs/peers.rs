@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use super::{BuildError, ENVOY_WHEEL, Family, Plan, PlanError, Source, build};
+use super::{BuildError, ENVOY_WHEEL, Family, Plan, PlanError, Source, build::fetch};
 
 /// nginx as it is now: a wheel has it, built for any Linux.
 pub const NGINX: Family = Family {
@@ -59,7 +59,32 @@ pub enum PeerError {
 /// The program of a family, which is made if this user does not have it yet.
 pub async fn program(family: &'static Family) -> Result<PathBuf, PeerError> {
     let plan = Plan::of_family(family)?;
-    build(&plan).await?;
+    fetch(&plan).await?;
     let first = plan.files().next();
-    first.map(|(_, path)| path).ok_or(PeerError::Nothing(family.name))
+    first
+        .map(|(_, path)| path)
+        .ok_or(PeerError::Nothing(family.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_wheel_is_pinned_by_its_hash_and_a_package_by_its_name() {
+        for family in [NGINX, NGINX_DEBIAN, HAPROXY, ENVOY_PROXY, H2LOAD] {
+            let [name] = family.source.pins() else {
+                panic!("{} has more than one list", family.name)
+            };
+            let pins = fs::read_to_string(family.pins().join(name)).unwrap();
+            let pinned = match family.source {
+                Source::Wheel(_) => pins.contains("==") && pins.contains("--hash=sha256:"),
+                Source::Debian(_) => !pins.trim().is_empty(),
+                Source::Go(_) => panic!("{} is not fetched", family.name),
+            };
+            assert!(pinned, "{}: {pins}", family.name);
+        }
+    }
 }
