@@ -200,23 +200,21 @@ fn read_h2load(said: &str, answer: &Answer) -> Option<Report> {
     let requests = counts(line("requests: ")?)?;
     let statuses = counts(line("status codes: ")?)?;
     let data = line("traffic: ")?.rsplit_once('(')?.1;
-    let data: usize = data.strip_suffix(") data")?.parse().ok()?;
+    let data: u64 = data.strip_suffix(") data")?.parse().ok()?;
 
-    let answered = *statuses.get("5xx")?;
-    let is_all = |counts: &HashMap<&str, u64>, name| counts.get(name) == Some(&answered);
+    let answered = *requests.get("done")?;
     let is_none = |counts: &HashMap<&str, u64>, name| counts.get(name) == Some(&0);
-    let only_503 = ["2xx", "3xx", "4xx"]
-        .iter()
-        .all(|name| is_none(&statuses, name));
-    let nothing_else = ["errored", "timeout"]
-        .iter()
-        .all(|name| is_none(&requests, name));
-    // At the end some streams had their body and not yet its end.
-    let bodies = usize::try_from(answered).ok()?;
-    let length = answer.body().len();
-    let whole = (bodies * length..=(bodies + H2.0 * H2.1) * length).contains(&data);
-    let good = is_all(&requests, "done") && is_all(&requests, "failed");
-    (answered > 0 && good && only_503 && nothing_else && whole).then_some(())?;
+    let others = ["2xx", "3xx", "4xx"].map(|name| is_none(&statuses, name));
+    let failures = ["errored", "timeout"].map(|name| is_none(&requests, name));
+    let nothing_else = others.into_iter().chain(failures).all(|none| none);
+    // At the end some streams had their head, or their body too, and not yet their end.
+    let under_way = u64::try_from(H2.0 * H2.1).ok()?;
+    let possible = answered..=answered + under_way;
+    let length = u64::try_from(answer.body().len()).ok()?;
+    let good = requests.get("failed") == Some(&answered)
+        && possible.contains(statuses.get("5xx")?)
+        && (possible.start() * length..=possible.end() * length).contains(&data);
+    (answered > 0 && good && nothing_else).then_some(())?;
     Some(Report {
         answered,
         seconds: float(answered) / rate,

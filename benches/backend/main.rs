@@ -107,8 +107,9 @@ fn main() -> ExitCode {
 #[tokio::main(flavor = "current_thread")]
 async fn measured(options: &Options) -> Result {
     allow_many_files()?;
-    let figures = measure::all(options).await?;
+    let (figures, measured) = measure::all(options).await?;
     figures.print();
+    measured?;
     let folder = target()?.join("bench");
     fs::create_dir_all(&folder)?;
     let text = serde_json::to_string_pretty(&figures)?;

@@ -18,8 +18,8 @@ const WARM_UP: Duration = Duration::from_millis(300);
 /// How long connections idle before memory is looked at.
 const SETTLE: Duration = Duration::from_secs(1);
 
-/// All that is asked for.
-pub(crate) async fn all(options: &Options) -> Result<Figures> {
+/// All that is asked for; where something failed, what was measured before, and how it failed.
+pub(crate) async fn all(options: &Options) -> Result<(Figures, Result)> {
     let is_asked = |kind: &Kind| options.servers.is_empty() || options.servers.contains(kind);
     let mut missing = Vec::new();
     let mut servers = Vec::new();
@@ -37,26 +37,17 @@ pub(crate) async fn all(options: &Options) -> Result<Figures> {
         stage,
         clients,
     };
-    let mut rows = Vec::new();
-    for case in Case::ALL {
-        if !options.cases.is_empty() && !options.cases.contains(&case) {
-            continue;
-        }
-        if let Some(reason) = bench.obstacle(case) {
-            missing.push(format!("{} is left out: {reason}", case.name()));
-            continue;
-        }
-        rows.extend(bench.case(case, &servers).await?);
-    }
-    Ok(Figures {
+    let mut figures = Figures {
         machine: Machine::this(),
         versions: versions(&servers, &bench.clients),
         rounds: options.rounds,
         seconds: options.seconds.as_secs_f64(),
         answer: bench.stage.ours(Case::H1Keepalive)?.bytes.len(),
         missing,
-        rows,
-    })
+        rows: Vec::new(),
+    };
+    let measured = bench.cases(&servers, &mut figures).await;
+    Ok((figures, measured))
 }
 
 fn versions(servers: &[Server], clients: &Clients) -> Vec<(String, String)> {
@@ -84,6 +75,21 @@ impl Bench<'_> {
             Case::Idle => too_few_files(),
             _ => None,
         }
+    }
+
+    async fn cases(&self, servers: &[Server], figures: &mut Figures) -> Result {
+        let is_asked =
+            |case: &Case| self.options.cases.is_empty() || self.options.cases.contains(case);
+        for case in Case::ALL.into_iter().filter(is_asked) {
+            match self.obstacle(case) {
+                Some(reason) => {
+                    let missing = format!("{} is left out: {reason}", case.name());
+                    figures.missing.push(missing);
+                }
+                None => figures.rows.extend(self.case(case, servers).await?),
+            }
+        }
+        Ok(())
     }
 
     async fn case(&self, case: Case, servers: &[Server]) -> Result<Vec<Row>> {
