@@ -137,6 +137,11 @@ impl Process {
         &self.name
     }
 
+    /// Its id, until it was seen to have ended.
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Where its output goes.
     pub fn log(&self) -> &Path {
         &self.log

