@@ -62,7 +62,7 @@ fn kind(head: &Head<'_>, notice: &Notice) -> Kind {
     }
     let format = negotiate(&head.accept);
     let language = match format {
-        // The user's own page is in whatever language it is.
+        // The user's own page is the same to all, and may be large: there is one variant of it.
         Format::Html if notice.page.is_none() => Language::negotiate(head.accept_language.iter()),
         _ => Language::English,
     };

@@ -30,7 +30,7 @@ use crate::schedule::Zone;
 pub const MOST_BYTES: usize = 256 * 1024;
 
 /// What one rendering may do: an instruction costs 1, and so do 64 bytes that it makes, wherever they
-/// go. So it takes up 1.25 MiB at most, and some milliseconds.
+/// go. So it takes up 1.3 MB at most, and some milliseconds.
 const FUEL: u64 = 20_000;
 
 /// How deep loops and the like may be nested.
@@ -39,7 +39,7 @@ const DEPTH: usize = 32;
 /// The most characters of a message, for the trial of a template.
 const LONGEST_MESSAGE: usize = 1024;
 
-/// Why a page cannot be shown. The sentences go on from "the page in …: ".
+/// Why a page cannot be shown. The sentences go on from "the key index.html: ".
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Error {
     /// It would be a burden to whoever holds it or loads it.
@@ -83,10 +83,11 @@ pub enum Error {
     },
 }
 
-/// The page as it is sent at `now` (and until [`good_until`](super::good_until()), byte for byte), with `retry_after` (seconds) as the answer's head says it.
+/// The page as it is sent at `now`, with `retry_after` (seconds) as the answer's head says it.
 ///
 /// Guarantees: at most [`MOST_BYTES`] long; nothing but the page and the notice gets into it; a
-/// template ends within some milliseconds, whatever it says.
+/// template ends within some milliseconds, whatever it says; it stays as it is, byte for byte, until
+/// [`good_until`](super::good_until()).
 pub fn render(
     page: &Page,
     notice: &Notice,

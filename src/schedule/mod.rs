@@ -1,8 +1,7 @@
 //! When a window is on. PURE: `now` is an argument.
 //!
 //! [`parse()`] turns a [`MaintenanceWindow`](crate::api::MaintenanceWindow) into a [`Window`] once;
-//! from there on it is trusted. What this version does not honour is a [`Problem`], never
-//! ignored.
+//! from there on it is trusted. What is not understood is a [`Problem`], never ignored.
 //!
 //! | file | what is in it |
 //! |---|---|

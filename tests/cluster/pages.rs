@@ -79,7 +79,9 @@ impl<'b> Stage<'b> {
     async fn ask(&self, accept: &str) -> Result<(String, bool)> {
         let app = &self.scene.app;
         let answer = request::get_as(app.service_address(), &app.host(), "/", accept).await?;
-        assert_eq!(answer.status(), 503);
+        if answer.status() != 503 {
+            return Err(format!("not the page, but {answer:?}").into());
+        }
         let has_policy = answer.headers().contains_key(CONTENT_SECURITY_POLICY);
         let body = String::from_utf8(answer.into_body().to_vec())?;
         Ok((body, has_policy))

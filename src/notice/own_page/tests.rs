@@ -85,7 +85,7 @@ fn a_template_is_filled_in() {
             "<script>let end = \"2026-12-06T03:00:00Z\";</script>",
         ),
         ("{% for i in range(3) %}{{ loop.index }}{% endfor %}", "123"),
-        ("{% raw %}{{ message }}{% endraw %}\n", "{{ message }}\n"),
+        ("{% raw %}{{ message }}{% endraw %}", "{{ message }}"),
     ] {
         assert_eq!(filled_in(html, &notice()), expected, "{html}");
     }
@@ -213,7 +213,7 @@ fn what_is_wrong_with_a_template_is_said_with_its_line_and_what_to_write() {
         conversion.starts_with("line 1: invalid operation: "),
         "{conversion}"
     );
-    assert!(conversion.contains("%!"), "{conversion}");
+    assert!(conversion.contains("directive `!`"), "{conversion}");
 }
 
 #[test]

@@ -33,8 +33,7 @@ const WRITTEN_BY_THE_SERVER: &str =
 ///
 /// # Errors
 ///
-/// Every problem at once, each with the path of its field. A field that is present and that
-/// this version does not honour is one of them: nothing is ignored in silence.
+/// Every problem at once, each with the path of its field. Nothing is ignored in silence.
 ///
 /// ```
 /// use entracte::{api::MaintenanceWindow, schedule};

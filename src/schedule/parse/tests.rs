@@ -63,6 +63,10 @@ fn a_window_carries_all_that_its_resource_says() {
             "message": "We are upgrading our database.",
             "retryAfter":
                 {"format": "HTTPDate", "jitter": "2m", "minimum": "1s", "endUnknown": "1h"},
+            "page": {
+                "configMapKeyRef": {"name": "shop-page", "key": "index.html"},
+                "render": "Template",
+            },
             "healthChecks": [{"path": "/healthz"}, {"path": "/"}],
         },
         "suspend": true,
@@ -107,13 +111,17 @@ fn a_window_carries_all_that_its_resource_says() {
         ],
         told: Told {
             message: Some("We are upgrading our database.".into()),
-            page: None,
             retry_after: RetryAfterRule {
                 format: RetryAfterFormat::HttpDate,
                 jitter: 120,
                 minimum: 1,
                 end_unknown: 3600,
             },
+            page: Some(PageRef {
+                config_map: "shop-page".into(),
+                key: "index.html".into(),
+                render: Render::Template,
+            }),
             health_checks: vec!["/healthz".into(), "/".into()],
         },
         restore: Restore::default(),
@@ -356,52 +364,6 @@ fn a_message_is_neither_blank_nor_endless() {
     let endless = "spec.response.message: may have at most 1024 characters: write a shorter one";
     assert_eq!(message(&"é".repeat(1025)), [endless]);
     assert!(parse(&with(json!({"response": {"message": "é".repeat(1024)}}))).is_ok());
-}
-
-#[test]
-fn a_page_is_where_its_window_says() {
-    let page = |page: serde_json::Value| with(json!({"response": {"page": page}}));
-    let reference = json!({"name": "shop-page", "key": "index.html"});
-    for (render, expected) in [
-        (json!(null), Render::Verbatim),
-        (json!("Verbatim"), Render::Verbatim),
-        (json!("Template"), Render::Template),
-    ] {
-        let written = page(json!({"configMapKeyRef": reference, "render": render}));
-        let expected = PageRef {
-            config_map: "shop-page".into(),
-            key: "index.html".into(),
-            render: expected,
-        };
-        assert_eq!(parse(&written).unwrap().told.page, Some(expected));
-    }
-    assert_eq!(parse(&with(json!({}))).unwrap().told.page, None);
-}
-
-#[test]
-fn a_page_that_no_config_map_can_have_is_refused() {
-    let reference = "spec.response.page.configMapKeyRef";
-    let name = format!(
-        "{reference}.name: must be the name of a ConfigMap in the window's own namespace: \
-         lower-case letters, digits, - and ."
-    );
-    let key = format!(
-        "{reference}.key: must be a key of a ConfigMap, such as index.html: letters, digits, -, _ \
-         and ."
-    );
-    let of = |name: &str, key: &str| {
-        let reference = json!({"name": name, "key": key});
-        problems(&with(
-            json!({"response": {"page": {"configMapKeyRef": reference}}}),
-        ))
-    };
-    for bad in ["", "../../secrets/x", "Page", "page?x=1", "page-"] {
-        assert_eq!(of(bad, "index.html"), [name.as_str()], "{bad}");
-    }
-    for bad in ["", "a/b", "index html", &"k".repeat(254)] {
-        assert_eq!(of("page", bad), [key.as_str()], "{bad}");
-    }
-    assert_eq!(of("Page", "/"), [name, key]);
 }
 
 #[test]
