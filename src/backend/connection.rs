@@ -1,170 +1,93 @@
-//! One connection: answer, and know when to close.
+//! One connection, from its first bytes on.
 
-use std::convert::Infallible;
-use std::future;
-use std::pin::pin;
-use std::sync::Arc;
-use std::time::Duration;
+use std::io;
+use std::rc::Rc;
 
-use bytes::Bytes;
-use chrono::Utc;
-use http::header::{CONNECTION, EXPECT};
-use http::{HeaderValue, Request, Response, Version, request};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::{Body, Incoming};
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio_rustls::TlsAcceptor;
 use tracing::debug;
 
-use super::LimitArgs;
-use super::activity::{Activity, Heard};
-use super::port::Standing;
-use crate::notice::{answer, connection_closes};
+use super::activity::Activity;
+use super::proxy::{self, Header};
+use super::stream::Stream;
+use super::worker::Worker;
 
-/// How much of a request's body is read and thrown away, and for how long. Closing a connection
-/// on bytes that are still unread resets it, and the client may lose the answer (RFC 9112 §9.6).
-const BODY_LIMIT: usize = 1024 * 1024;
-const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The first byte of a TLS connection: a record with a handshake in it (RFC 8446 §5.1). No request
+/// begins with it.
+const TLS: u8 = 0x16;
 
-/// How long a connection may take to finish once it was asked to; more than [`BODY_TIMEOUT`].
-const FAREWELL: Duration = Duration::from_secs(10);
+/// What is read at a time until it is known what a connection speaks.
+const FIRST_READ: usize = 1024;
 
-/// How all connections are served: HTTP/1.0, HTTP/1.1 and, with prior knowledge, h2c.
-#[derive(Clone, Debug)]
-pub(super) struct Protocol {
-    builder: auto::Builder<TokioExecutor>,
-    limits: LimitArgs,
+/// Why a connection is closed before there was a request.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("a header of the PROXY protocol is malformed")]
+    Proxy,
+    #[error(transparent)]
+    Io(#[from] io::Error),
 }
 
-/// What a connection answers from.
-#[derive(Debug)]
-struct Desk {
-    standing: watch::Receiver<Standing>,
-    activity: Arc<Activity>,
-    /// An answer was given that is to be the last on its connection.
-    last_answer: Notify,
-}
-
-impl Protocol {
-    pub(super) fn new(limits: &LimitArgs) -> Self {
-        let head = usize::try_from(limits.max_head).unwrap_or(usize::MAX);
-        let mut builder = auto::Builder::new(TokioExecutor::new());
-        builder
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits.idle_timeout)
-            .max_buf_size(head);
-        builder
-            .http2()
-            .timer(TokioTimer::new())
-            .max_header_list_size(limits.max_head);
-        Self {
-            builder,
-            limits: limits.clone(),
-        }
+/// Answers on `stream` until one of the sides closes it, whatever it speaks: a header of the PROXY
+/// protocol or none, then TLS or none, then HTTP.
+///
+/// It is closed when its time is over (see [`Activity::look`]). A request that was read is always
+/// answered first.
+pub(super) async fn serve(mut stream: TcpStream, activity: &Rc<Activity>, worker: &Worker) {
+    let first = tokio::select! {
+        biased;
+        first = first_bytes(&mut stream, activity) => first,
+        _ = activity.ended() => return,
+    };
+    let first = match first {
+        Ok(first) => first,
+        Err(error) => return debug!(%error, "a connection broke before its first request"),
+    };
+    let speaks_tls = first.first() == Some(&TLS);
+    let stream = Stream::new(first, stream, Rc::clone(activity));
+    if !speaks_tls {
+        return worker.http.serve(stream, activity).await;
     }
+    let acceptor = TlsAcceptor::from(worker.tls.borrow().clone());
+    let stream = tokio::select! {
+        biased;
+        stream = acceptor.accept(stream) => stream,
+        _ = activity.ended() => return,
+    };
+    match stream {
+        Ok(stream) => worker.http.serve(stream, activity).await,
+        Err(error) => debug!(%error, "no TLS"),
+    }
+}
 
-    /// Answers on `stream` until one of the sides closes it.
-    ///
-    /// It is closed when nothing was heard of it for too long; when an answer said that it would
-    /// be; and, where connections are asked to go (see [`Standing::leaving`]), once it is idle for
-    /// a second. A request that was read is always answered first.
-    pub(super) async fn serve(&self, stream: TcpStream, mut standing: watch::Receiver<Standing>) {
-        if let Err(error) = stream.set_nodelay(true) {
-            debug!(%error, "a connection broke before it was served");
-            return;
-        }
-        let activity = Activity::new();
-        let desk = Desk {
-            standing: standing.clone(),
-            activity: Arc::clone(&activity),
-            last_answer: Notify::new(),
-        };
-        let service = service_fn(|request: Request<Incoming>| {
-            future::ready(Ok::<_, Infallible>(desk.respond(request)))
-        });
-        let stream = TokioIo::new(Heard::new(stream, Arc::clone(&activity)));
-        let mut connection = pin!(self.builder.serve_connection(stream, service));
-
-        let mut open = true;
-        loop {
-            let leaving = standing.borrow_and_update().leaving;
-            let deadline = activity.deadline(leaving, &self.limits);
-            tokio::select! {
-                // The connection first: what has arrived by the deadline is read and answered.
-                biased;
-                ended = connection.as_mut() => return log(ended),
-                () = desk.last_answer.notified() => break,
-                changed = standing.changed(), if open => open = changed.is_ok(),
-                () = sleep_until(deadline) => {
-                    if activity.deadline(leaving, &self.limits) <= Instant::now() {
-                        break;
-                    }
+/// The first bytes behind the header of the PROXY protocol, where there is one: at least one byte,
+/// or none where the client has closed.
+async fn first_bytes(stream: &mut TcpStream, activity: &Activity) -> Result<Bytes, Error> {
+    let mut bytes = BytesMut::new();
+    let mut header = None;
+    loop {
+        match header {
+            None => match proxy::header(&bytes) {
+                Header::Absent => return Ok(bytes.freeze()),
+                Header::Malformed => return Err(Error::Proxy),
+                Header::Whole(end) => {
+                    bytes.advance(end);
+                    header = Some(end);
+                    continue;
                 }
-            }
+                Header::Unfinished => {}
+            },
+            Some(_) if !bytes.is_empty() => return Ok(bytes.freeze()),
+            Some(_) => {}
         }
-        // hyper would wait for the end of a first head, as for an answer that is due.
-        if !activity.was_asked() {
-            return;
+        // Nothing is reserved while there is nothing to read.
+        stream.readable().await?;
+        bytes.reserve(FIRST_READ);
+        if stream.read_buf(&mut bytes).await? == 0 {
+            return Ok(bytes.freeze());
         }
-        connection.as_mut().graceful_shutdown();
-        if let Ok(ended) = timeout(FAREWELL, connection).await {
-            log(ended);
-        }
-    }
-}
-
-impl Desk {
-    fn respond(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        self.activity.ask();
-        let now = Utc::now();
-        let Standing { notice, leaving } = self.standing.borrow().clone();
-        let (head, body) = request.into_parts();
-        let answer = answer(&head, &notice, now);
-
-        let mut response = Response::new(Full::new(answer.body));
-        *response.status_mut() = answer.status;
-        *response.headers_mut() = answer.headers;
-        if leaving.is_some() || connection_closes(&notice, now) {
-            close_after(&head, &mut response);
-            self.last_answer.notify_one();
-        }
-        throw_away(&head, body);
-        response
-    }
-}
-
-/// Makes `response` the last one of its connection. HTTP/2 knows no such field (RFC 9113
-/// §8.2.2): there the connection says GOAWAY.
-fn close_after(head: &request::Parts, response: &mut Response<Full<Bytes>>) {
-    if head.version == Version::HTTP_2 {
-        return;
-    }
-    response
-        .headers_mut()
-        .insert(CONNECTION, HeaderValue::from_static("close"));
-    // To a 1.0 client that asked for keep-alive, hyper would grant it all the same.
-    *response.version_mut() = head.version;
-}
-
-/// Reads the body aside, while the answer is already on its way.
-fn throw_away(head: &request::Parts, body: Incoming) {
-    // Who waits for `100 Continue` sends no body after our answer, and reading would ask for it.
-    if body.is_end_stream() || head.headers.contains_key(EXPECT) {
-        return;
-    }
-    tokio::spawn(timeout(BODY_TIMEOUT, async {
-        let mut body = Limited::new(body, BODY_LIMIT);
-        while let Some(Ok(_)) = body.frame().await {}
-    }));
-}
-
-fn log(ended: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
-    if let Err(error) = ended {
-        debug!(%error, "a connection broke");
+        activity.hear();
     }
 }
