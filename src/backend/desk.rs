@@ -1,11 +1,13 @@
 //! What is answered at one port by one worker.
 
-use std::cell::{Ref, RefCell};
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::notice::Notice;
+use super::shelf::{Ready, Shelf};
+use crate::notice::{Choice, Head, Notice, choose};
 
 /// What the connections of a port go by.
 #[derive(Clone, Debug)]
@@ -21,17 +23,31 @@ pub(super) struct Standing {
 #[derive(Debug)]
 pub(super) struct Desk {
     standing: RefCell<Standing>,
+    shelf: RefCell<Shelf>,
+}
+
+/// What a request gets.
+#[derive(Debug)]
+pub(super) struct Given<'a> {
+    /// What is its own.
+    pub(super) choice: Choice<'a>,
+    /// What others get as well.
+    pub(super) ready: Rc<Ready>,
+    /// Whether its connection is to end with it.
+    pub(super) is_last: bool,
 }
 
 impl Desk {
     pub(super) fn new(standing: Standing) -> Self {
         Self {
             standing: RefCell::new(standing),
+            shelf: RefCell::default(),
         }
     }
 
     pub(super) fn change(&self, standing: Standing) {
         *self.standing.borrow_mut() = standing;
+        self.shelf.take();
     }
 
     /// Asks the connections to go, where nobody has yet.
@@ -40,8 +56,16 @@ impl Desk {
         *leaving = leaving.or_else(|| Some(Instant::now()));
     }
 
-    pub(super) fn standing(&self) -> Ref<'_, Standing> {
-        self.standing.borrow()
+    /// What the request of `head` gets at `now`.
+    pub(super) fn give<'a>(&self, head: &Head<'a>, now: Instant) -> Given<'a> {
+        let Standing { notice, leaving } = &*self.standing.borrow();
+        let choice = choose(head, notice);
+        let ready = self.shelf.borrow_mut().take(choice.variant, notice, now);
+        Given {
+            is_last: leaving.is_some() || ready.closes,
+            choice,
+            ready,
+        }
     }
 
     pub(super) fn leaving(&self) -> Option<Instant> {

@@ -8,7 +8,6 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chrono::Utc;
 use http::header::{CONNECTION, EXPECT};
 use http::{HeaderValue, Request, Response, Version, request};
 use http_body_util::{BodyExt, Full, Limited};
@@ -24,8 +23,8 @@ use tracing::debug;
 
 use super::LimitArgs;
 use super::activity::{Activity, Ending};
-use super::desk::Standing;
-use crate::notice::{answer, connection_closes};
+use super::desk::Given;
+use crate::notice::Head;
 
 /// How long a connection may take to finish once it was asked to, besides the time that its last
 /// request's body may take.
@@ -111,20 +110,28 @@ impl Http {
         request: Request<Incoming>,
         activity: &Rc<Activity>,
     ) -> Response<Full<Bytes>> {
-        activity.answer(Instant::now());
-        let now = Utc::now();
-        let Standing { notice, leaving } = activity.desk().standing().clone();
-        let (head, body) = request.into_parts();
-        let answer = answer(&head, &notice, now);
+        let now = Instant::now();
+        activity.answer(now);
+        let (parts, body) = request.into_parts();
+        let head = Head::of(&parts);
+        let Given {
+            choice,
+            ready,
+            is_last,
+        } = activity.desk().give(&head, now);
 
-        let mut response = Response::new(Full::new(answer.body));
-        *response.status_mut() = answer.status;
-        *response.headers_mut() = answer.headers;
-        if leaving.is_some() || connection_closes(&notice, now) {
-            close_after(&head, &mut response);
+        let mut response = Response::new(Full::default());
+        *response.status_mut() = ready.answer.status;
+        *response.headers_mut() = ready.answer.headers.clone();
+        response.headers_mut().extend(choice.origin_fields());
+        if !choice.without_body {
+            *response.body_mut() = Full::new(ready.answer.body.clone());
+        }
+        if is_last {
+            close_after(&parts, &mut response);
             activity.end(Ending::InOrder);
         }
-        self.throw_away(&head, body, activity);
+        self.throw_away(&parts, body, activity);
         response
     }
 

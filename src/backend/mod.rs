@@ -22,6 +22,7 @@
 //! | `worker` | the threads |
 //! | `accept` | one listener of one worker |
 //! | `desk` | what is answered at one port by one worker |
+//! | `shelf` | answers of a port that are ready to be sent |
 //! | `roster` | the connections of a worker: room for a new one, the end of old ones |
 //! | `activity` | what a connection was last seen doing, and when it is to end |
 //! | `connection` | one connection, from its first bytes on |
@@ -40,6 +41,7 @@ mod listeners;
 mod port;
 mod proxy;
 mod roster;
+mod shelf;
 mod source;
 mod stream;
 #[cfg(test)]

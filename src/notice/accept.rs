@@ -1,10 +1,13 @@
 //! Which format a request asks for: proactive negotiation by `Accept` (RFC 9110 §12.5.1). Pure.
 
-use http::HeaderMap;
-use http::header::{ACCEPT, HeaderValue};
+use std::iter;
+
+use http::header::HeaderValue;
+
+use super::head::Lines;
 
 /// A format of the body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Format {
     /// Problem details (RFC 9457).
     Problem,
@@ -65,23 +68,15 @@ impl Format {
     }
 }
 
-/// The format for a request with `headers`.
+/// The format for a request with these lines of `Accept`.
 ///
 /// The highest weight wins; then the format that is named more closely (so that
 /// `application/json, */*` gets what it names); then our own order. Who accepts nothing that we
 /// have gets problem details all the same, as §12.5.1 allows: the status says more than the body.
-pub(super) fn negotiate(headers: &HeaderMap) -> Format {
-    let ranges: Vec<Range<'_>> = headers
-        .get_all(ACCEPT)
-        .iter()
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| split_unquoted(line, ','))
-        .filter_map(Range::parse)
-        .collect();
-
+pub(super) fn negotiate(accept: &Lines<'_>) -> Format {
+    let wishes = wishes(accept).map(by_weight);
     let mut best = (Format::Problem, None);
-    for format in PREFERENCE {
-        let wish = wish_for(format, &ranges);
+    for (format, wish) in PREFERENCE.into_iter().zip(wishes) {
         if wish > best.1 {
             best = (format, wish);
         }
@@ -89,14 +84,29 @@ pub(super) fn negotiate(headers: &HeaderMap) -> Format {
     best.0
 }
 
-/// How much `format` is wanted, or `None` where it is not acceptable.
-fn wish_for(format: Format, ranges: &[Range<'_>]) -> Option<(Weight, Closeness)> {
-    ranges
+/// The closest range for each format, and of several the one with the highest weight.
+fn wishes(accept: &Lines<'_>) -> [Option<(Closeness, Weight)>; PREFERENCE.len()] {
+    let ranges = accept
         .iter()
-        .filter_map(|range| Some((range.closeness_to(format)?, range.weight)))
-        .max()
+        .filter_map(|line| std::str::from_utf8(line).ok())
+        .flat_map(|line| split_unquoted(line, ','))
+        .filter_map(Range::parse);
+    let mut wishes = [None; PREFERENCE.len()];
+    for range in ranges {
+        for (format, wish) in PREFERENCE.into_iter().zip(&mut wishes) {
+            let named = range
+                .closeness_to(format)
+                .map(|close| (close, range.weight));
+            *wish = named.max(*wish);
+        }
+    }
+    wishes
+}
+
+/// What is weighed is what is acceptable at all.
+fn by_weight(wish: Option<(Closeness, Weight)>) -> Option<(Weight, Closeness)> {
+    wish.filter(|(_, weight)| *weight > 0)
         .map(|(closeness, weight)| (weight, closeness))
-        .filter(|(weight, _)| *weight > 0)
 }
 
 impl<'a> Range<'a> {
@@ -158,7 +168,8 @@ fn parse_weight(text: &str) -> Option<Weight> {
     if decimals.len() > 3 || !decimals.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let thousandths: Weight = format!("{decimals:0<3}").parse().ok()?;
+    let digits = decimals.bytes().chain(iter::repeat(b'0')).take(3);
+    let thousandths = digits.fold(0, |sum, digit| sum * 10 + Weight::from(digit - b'0'));
     match whole {
         "0" => Some(thousandths),
         "1" if thousandths == 0 => Some(1000),
@@ -184,14 +195,19 @@ fn split_unquoted(text: &str, separator: char) -> impl Iterator<Item = &str> {
 mod tests {
     use similar_asserts::assert_eq;
 
+    use super::super::head::Head;
     use super::*;
 
     fn format_for(lines: &[&str]) -> Format {
-        let mut headers = HeaderMap::new();
+        of_bytes(lines.iter().map(|line| line.as_bytes()))
+    }
+
+    fn of_bytes<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Format {
+        let mut head = Head::new("GET", "/");
         for line in lines {
-            headers.append(ACCEPT, line.parse().unwrap());
+            head.field("accept", line);
         }
-        negotiate(&headers)
+        negotiate(&head.accept)
     }
 
     #[test]
@@ -353,12 +369,7 @@ mod tests {
 
     #[test]
     fn bytes_that_are_not_text_are_passed_over() {
-        let mut headers = HeaderMap::new();
-        headers.append(
-            ACCEPT,
-            HeaderValue::from_bytes(b"text/html;a=\xff").unwrap(),
-        );
-        headers.append(ACCEPT, HeaderValue::from_static("text/plain"));
-        assert_eq!(negotiate(&headers), Format::Text);
+        let lines: [&[u8]; 2] = [b"text/html;a=\xff", b"text/plain"];
+        assert_eq!(of_bytes(lines), Format::Text);
     }
 }

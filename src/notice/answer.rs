@@ -1,124 +1,156 @@
-//! Request head × notice × now → answer. Pure.
+//! Variant × notice × now → status, headers, body. Pure.
 
 use bytes::Bytes;
-use chrono::{DateTime, Timelike, Utc};
+use chrono::{DateTime, Utc};
+use http::StatusCode;
 use http::header::{
     CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName,
     HeaderValue, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{Method, StatusCode, request};
-use serde_json::{Map, Value, json};
 
-use super::accept::{Format, negotiate};
-use super::end::{Outlook, outlook, retry_after};
-use super::{Notice, page};
+use super::accept::Format;
+use super::choice::{Choice, Kind, Variant, choose};
+use super::grpc::Call;
+use super::head::Head;
+use super::retry::RetryAfter;
+use super::{Notice, cors, page, words};
 use crate::api::names::WINDOW_HEADER;
-use crate::api::time::to_text;
 
-/// What is said where the user says nothing.
-const NO_MESSAGE: &str = "Down for maintenance.";
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+
+/// What of a request decides on an answer. `Origin` does everywhere.
+const BY_ORIGIN: HeaderValue = HeaderValue::from_static("Origin");
+const BY_ALL: HeaderValue = HeaderValue::from_static("Accept, Accept-Language, Origin");
+
+/// A search engine takes nothing from a 503. This is for those that do not mind the status: our page
+/// is not to stand in their index for the page that it stands in for.
+const NO_INDEX: HeaderValue = HeaderValue::from_static("noindex");
+const X_ROBOTS_TAG: HeaderName = HeaderName::from_static("x-robots-tag");
 
 /// A whole answer. Whoever sends it adds `Date`, and `Connection` where that is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The status code.
     pub status: StatusCode,
-    /// The header fields, `Content-Length` among them.
+    /// The header fields, `Content-Length` among them but for a 204, which has none (RFC 9110
+    /// §8.6).
     pub headers: HeaderMap,
     /// The body; empty for HEAD, whose `Content-Length` is the one of GET (RFC 9110 §9.3.2).
     pub body: Bytes,
 }
 
-/// Answers a request at `now`.
+/// Answers a request at `now`: [`choose`], then [`render`], then what is the request's own.
 ///
-/// Guarantees: the status is 503; `Retry-After` is [`retry_after`]; no cache keeps the answer;
-/// nothing of the request is reflected; the user's words cannot leave their place in the body.
-pub fn answer(head: &request::Parts, notice: &Notice, now: DateTime<Utc>) -> Answer {
-    let format = negotiate(&head.headers);
-    let body = Bytes::from(render(format, notice, now));
-    let mut headers = headers(format, notice, now);
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-    Answer {
-        status: StatusCode::SERVICE_UNAVAILABLE,
-        headers,
-        body: if head.method == Method::HEAD {
-            Bytes::new()
-        } else {
-            body
-        },
+/// Guarantees: no cache keeps the answer; nothing of the request is said back but its origin; the
+/// user's words cannot leave their place in the body or in a field.
+pub fn answer(head: &Head<'_>, notice: &Notice, now: DateTime<Utc>, turn: u32) -> Answer {
+    let choice = choose(head, notice);
+    let mut answer = render(choice.variant, notice, now, turn);
+    answer.headers.extend(choice.origin_fields());
+    if choice.without_body {
+        answer.body = Bytes::new();
+    }
+    answer
+}
+
+/// The answer of a variant to everybody, at `now`. `turn` spreads the jitter: of [`TURNS`]
+/// following ones, each has its own wait.
+///
+/// It may be sent again until [`good_until`].
+///
+/// [`TURNS`]: super::TURNS
+/// [`good_until`]: super::good_until()
+pub fn render(variant: Variant, notice: &Notice, now: DateTime<Utc>, turn: u32) -> Answer {
+    let retry = RetryAfter::at(notice, now, turn);
+    let mut answer = match variant.0 {
+        Kind::Unavailable(format) => unavailable(format, notice, now, retry),
+        Kind::Call(call) => failure(call, notice, now, retry),
+        Kind::HealthCheck => healthy(),
+        Kind::Preflight => preflight(),
+    };
+    answer.headers.insert(CACHE_CONTROL, NO_STORE);
+    // Kubernetes allows no name that is not a header value; another one is left out.
+    if let Ok(window) = HeaderValue::try_from(notice.window.to_string()) {
+        let name = HeaderName::from_static(WINDOW_HEADER);
+        answer.headers.insert(name, window);
+    }
+    if answer.status != StatusCode::NO_CONTENT {
+        let length = HeaderValue::from(answer.body.len());
+        answer.headers.insert(CONTENT_LENGTH, length);
+    }
+    answer
+}
+
+impl Choice<'_> {
+    /// The fields that the request's origin adds to the rendered answer.
+    pub fn origin_fields(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> + use<> {
+        self.origin.map(cors::fields).into_iter().flatten()
     }
 }
 
-fn headers(format: Format, notice: &Notice, now: DateTime<Utc>) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(9);
-    headers.insert(RETRY_AFTER, HeaderValue::from(retry_after(notice, now)));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(VARY, HeaderValue::from_static("Accept"));
-    headers.insert(CONTENT_TYPE, format.content_type());
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+/// 503 (RFC 9110 §15.6.4).
+fn unavailable(format: Format, notice: &Notice, now: DateTime<Utc>, retry: RetryAfter) -> Answer {
+    let body = match format {
+        Format::Problem | Format::Json => words::problem(notice, retry),
+        Format::Html => page::render(notice, now),
+        Format::Text => words::text(notice, now),
+    };
+    let mut headers = headers([
+        (RETRY_AFTER, retry.field()),
+        (CONTENT_TYPE, format.content_type()),
+        (VARY, BY_ALL),
+        (X_CONTENT_TYPE_OPTIONS, NO_SNIFF),
+        (X_ROBOTS_TAG, NO_INDEX),
+    ]);
     if format == Format::Html {
         headers.insert(CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY_POLICY);
     }
-    // Kubernetes allows no name that is not a header value; another one is left out.
-    if let Ok(window) = HeaderValue::try_from(notice.window.to_string()) {
-        headers.insert(HeaderName::from_static(WINDOW_HEADER), window);
+    Answer {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        headers,
+        body: body.into(),
     }
+}
+
+fn failure(call: Call, notice: &Notice, now: DateTime<Utc>, retry: RetryAfter) -> Answer {
+    let message = words::line(notice, now);
+    let mut headers = headers([(CONTENT_TYPE, call.content_type()), (VARY, BY_ORIGIN)]);
+    headers.extend(call.fields(&message, retry));
+    Answer {
+        status: StatusCode::OK,
+        headers,
+        body: call.body(&message, retry).into(),
+    }
+}
+
+fn healthy() -> Answer {
+    Answer {
+        status: StatusCode::OK,
+        headers: headers([
+            (CONTENT_TYPE, Format::Text.content_type()),
+            (VARY, BY_ORIGIN),
+            (X_CONTENT_TYPE_OPTIONS, NO_SNIFF),
+            (X_ROBOTS_TAG, NO_INDEX),
+        ]),
+        body: Bytes::from_static(b"ok\n"),
+    }
+}
+
+fn preflight() -> Answer {
+    let mut headers = headers(cors::PREFLIGHT);
+    headers.insert(VARY, BY_ORIGIN);
+    Answer {
+        status: StatusCode::NO_CONTENT,
+        headers,
+        body: Bytes::new(),
+    }
+}
+
+fn headers<const N: usize>(fields: [(HeaderName, HeaderValue); N]) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(12);
+    headers.extend(fields);
     headers
-}
-
-fn render(format: Format, notice: &Notice, now: DateTime<Utc>) -> String {
-    match format {
-        Format::Problem | Format::Json => problem(notice, now),
-        Format::Html => page::render(notice, now),
-        Format::Text => text(notice, now),
-    }
-}
-
-/// Problem details (RFC 9457); `about:blank` takes the status phrase as its title (§4.2.1).
-fn problem(notice: &Notice, now: DateTime<Utc>) -> String {
-    let end = notice.until.filter(|_| !notice.restoring);
-    let members = [
-        ("type", Some(json!("about:blank"))),
-        ("title", Some(json!("Service Unavailable"))),
-        (
-            "status",
-            Some(json!(StatusCode::SERVICE_UNAVAILABLE.as_u16())),
-        ),
-        (
-            "detail",
-            Some(json!(notice.message.as_deref().unwrap_or(NO_MESSAGE))),
-        ),
-        ("window", Some(json!(notice.window.to_string()))),
-        ("start", notice.start.map(|start| json!(to_text(start)))),
-        ("end", end.map(|end| json!(to_text(end)))),
-        ("retryAfter", Some(json!(retry_after(notice, now)))),
-    ];
-    let members: Map<String, Value> = members
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-        .collect();
-    Value::Object(members).to_string()
-}
-
-fn text(notice: &Notice, now: DateTime<Utc>) -> String {
-    let message = notice.message.as_deref().unwrap_or(NO_MESSAGE);
-    match outlook(notice, now) {
-        Outlook::At(until) => format!("{message}\n\nBack at {}.\n", reading(until)),
-        Outlook::AnyMoment => format!("{message}\n\nBack any moment. Please try again.\n"),
-        Outlook::Unknown => format!("{message}\n\nPlease try again soon.\n"),
-    }
-}
-
-/// An instant for people, with its seconds only where there are any.
-pub(super) fn reading(instant: DateTime<Utc>) -> String {
-    let clock = if instant.second() == 0 {
-        "%H:%M"
-    } else {
-        "%H:%M:%S"
-    };
-    instant
-        .format(&format!("{clock} UTC on %A, %-d %B %Y"))
-        .to_string()
 }
 
 #[cfg(test)]

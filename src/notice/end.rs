@@ -1,13 +1,9 @@
-//! What an answer says about the end of a window. Pure.
+//! What there is to say about the end of a window, and when connections close. Pure.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Notice;
 use super::reconnect::asks_to_reconnect;
-
-/// Retry-After, in seconds, while nobody knows the end (`endUnknown`): of a window that always
-/// holds, or of a restore that waits.
-const END_UNKNOWN: u64 = 30;
 
 /// How long before a known end connections begin to be closed: long enough for the pools of busy
 /// proxies to be empty at the end, short enough not to cost much.
@@ -29,22 +25,6 @@ pub(super) fn outlook(notice: &Notice, now: DateTime<Utc>) -> Outlook {
         _ if is_over(notice, now) => Outlook::AnyMoment,
         Some(until) if !notice.restoring => Outlook::At(until),
         _ => Outlook::Unknown,
-    }
-}
-
-/// The value of Retry-After at `now`: whole seconds to wait (RFC 9110 §10.2.3).
-///
-/// Guarantees:
-/// - at least 1;
-/// - while the end is known and to come, never before it, and less than a second after it;
-/// - 1 once the notice is released or its end is past: who still gets here was led by a proxy
-///   that learns late, and the app is back, or about to be;
-/// - 30 while nobody knows the end, or the apps are not ready at it.
-pub fn retry_after(notice: &Notice, now: DateTime<Utc>) -> u64 {
-    match outlook(notice, now) {
-        Outlook::At(until) => seconds_rounded_up(until - now).max(1),
-        Outlook::AnyMoment => 1,
-        Outlook::Unknown => END_UNKNOWN,
     }
 }
 
@@ -73,14 +53,8 @@ fn ends_within(notice: &Notice, time: TimeDelta, now: DateTime<Utc>) -> bool {
     !notice.restoring && notice.until.is_some_and(|until| until - now <= time)
 }
 
-fn seconds_rounded_up(wait: TimeDelta) -> u64 {
-    let started = i64::from(wait.subsec_nanos() > 0);
-    u64::try_from(wait.num_seconds() + started).unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
     use similar_asserts::assert_eq;
 
     use super::super::WindowRef;
@@ -99,49 +73,6 @@ mod tests {
             until,
             ..Notice::new(window, "1".into(), 20_001)
         }
-    }
-
-    #[test]
-    fn retry_after_is_rounded_up_to_whole_seconds() {
-        let notice = notice(Some(at("2026-12-06T03:00:00Z")));
-        for (now, seconds) in [
-            ("2026-12-06T01:00:00Z", 7200),
-            ("2026-12-06T02:59:57.999999999Z", 3),
-            ("2026-12-06T02:59:58Z", 2),
-            ("2026-12-06T02:59:58.000000001Z", 2),
-            ("2026-12-06T02:59:58.999999999Z", 2),
-            ("2026-12-06T02:59:59Z", 1),
-            ("2026-12-06T02:59:59.999999999Z", 1),
-        ] {
-            assert_eq!(retry_after(&notice, at(now)), seconds, "at {now}");
-        }
-    }
-
-    #[test]
-    fn late_clients_come_back_at_once() {
-        let notice = notice(Some(at("2026-12-06T03:00:00Z")));
-        for now in [
-            "2026-12-06T03:00:00Z",
-            "2026-12-06T03:00:00.000000001Z",
-            "2027-01-01T00:00:00Z",
-        ] {
-            assert_eq!(retry_after(&notice, at(now)), 1, "at {now}");
-        }
-        let released = Notice {
-            released: true,
-            ..notice
-        };
-        assert_eq!(retry_after(&released, at("2026-12-06T01:00:00Z")), 1);
-    }
-
-    #[test]
-    fn an_unknown_end_means_thirty_seconds() {
-        assert_eq!(retry_after(&notice(None), at("2026-12-06T01:00:00Z")), 30);
-        let released = Notice {
-            released: true,
-            ..notice(None)
-        };
-        assert_eq!(retry_after(&released, at("2026-12-06T01:00:00Z")), 1);
     }
 
     #[test]
@@ -178,7 +109,7 @@ mod tests {
             ..notice(Some(at("2026-12-06T03:00:00Z")))
         };
         for now in ["2026-12-06T02:59:59Z", "2026-12-06T03:07:00Z"] {
-            assert_eq!(retry_after(&restoring, at(now)), 30, "at {now}");
+            assert_eq!(outlook(&restoring, at(now)), Outlook::Unknown, "at {now}");
             assert!(!connection_closes(&restoring, at(now)), "at {now}");
             assert!(!is_over(&restoring, at(now)), "at {now}");
         }
@@ -187,15 +118,16 @@ mod tests {
             ..restoring
         };
         let now = at("2026-12-06T03:07:00Z");
-        assert_eq!(retry_after(&released, now), 1);
+        assert_eq!(outlook(&released, now), Outlook::AnyMoment);
         assert!(connection_closes(&released, now) && is_over(&released, now));
     }
 
     #[test]
     fn while_clients_are_to_connect_anew_connections_close_and_the_answer_stays() {
+        let until = at("2026-12-06T03:00:00Z");
         let asking = Notice {
             reconnect_until: Some(at("2026-12-06T02:00:00Z")),
-            ..notice(Some(at("2026-12-06T03:00:00Z")))
+            ..notice(Some(until))
         };
         for (now, closes) in [
             ("2026-12-06T01:59:59.999999999Z", true),
@@ -203,7 +135,7 @@ mod tests {
         ] {
             assert_eq!(connection_closes(&asking, at(now)), closes, "at {now}");
             assert_eq!(idle_connections_close(&asking, at(now)), closes, "at {now}");
-            assert!((3600..=3601).contains(&retry_after(&asking, at(now))));
+            assert_eq!(outlook(&asking, at(now)), Outlook::At(until), "at {now}");
         }
     }
 
@@ -212,21 +144,5 @@ mod tests {
         let notice = notice(Some(at("2026-12-06T03:00:00Z")));
         assert!(!is_over(&notice, at("2026-12-06T02:59:59.999999999Z")));
         assert!(is_over(&notice, at("2026-12-06T03:00:00Z")));
-    }
-
-    proptest! {
-        #[test]
-        fn retry_after_is_never_before_the_end_and_less_than_a_second_after_it(
-            now in 0_i64..4_000_000_000,
-            now_nanos in 0_u32..1_000_000_000,
-            wait in 1_i64..3_000_000_000_000_000_000,
-        ) {
-            let now = DateTime::from_timestamp(now, now_nanos).unwrap();
-            let until = now + TimeDelta::nanoseconds(wait);
-            let seconds = retry_after(&notice(Some(until)), now);
-            let back = now + TimeDelta::seconds(i64::try_from(seconds).unwrap());
-            prop_assert!(back >= until, "{back} is before {until}");
-            prop_assert!(back - until < TimeDelta::seconds(1), "{back} is long after {until}");
-        }
     }
 }

@@ -8,17 +8,29 @@
 //! | file | what is in it |
 //! |---|---|
 //! | this one | the notice, and its way through a ConfigMap |
-//! | `end` | what an answer says about the end: Retry-After, closing connections, the outlook |
+//! | `head` | the head of a request, as far as an answer goes by it |
+//! | `choice` | which of a notice's answers a request gets |
+//! | `accept` | which format it asks for |
+//! | `answer` | variant × notice × now → status, headers, body |
+//! | `retry` | when a client is asked to come back, and until when an answer may be sent |
+//! | `end` | what there is to say about the end, and when connections close |
 //! | `reconnect` | until when clients are asked to connect anew |
-//! | `accept` | which format a request asks for |
-//! | `answer` | request head × notice × now → status, headers, body |
 //! | `page` | the HTML page |
+//! | `words` | problem details and plain text |
+//! | `grpc` | the failure of a call |
+//! | `cors` | what a page of another origin may see |
 
 mod accept;
 mod answer;
+mod choice;
+mod cors;
 mod end;
+mod grpc;
+mod head;
 mod page;
 mod reconnect;
+mod retry;
+mod words;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,9 +39,12 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use answer::{Answer, answer};
-pub use end::{connection_closes, idle_connections_close, retry_after};
+pub use answer::{Answer, answer, render};
+pub use choice::{Choice, Variant, choose};
+pub use end::{connection_closes, idle_connections_close};
+pub use head::Head;
 pub use reconnect::reconnect_until;
+pub use retry::{TURNS, good_until};
 
 use crate::api::names::NOTICE_KEY;
 

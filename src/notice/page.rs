@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use http::header::HeaderValue;
 
 use super::Notice;
-use super::answer::reading;
 use super::end::{Outlook, outlook};
+use super::words::reading;
 use crate::api::time::to_text;
 
 /// Nothing is loaded, run, framed or sent; our own style is in the document. The user's words

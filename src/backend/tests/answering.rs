@@ -25,10 +25,11 @@ async fn an_answer_over_http_1_1_bears_every_field_and_keeps_the_connection() {
             [
                 "HTTP/1.1 503 Service Unavailable",
                 "retry-after: 30",
-                "cache-control: no-store",
-                "vary: Accept",
                 "content-type: text/plain; charset=utf-8",
+                "vary: Accept, Accept-Language, Origin",
                 "x-content-type-options: nosniff",
+                "x-robots-tag: noindex",
+                "cache-control: no-store",
                 "entracte-window: shop/db-upgrade",
                 "content-length: 55",
             ]

@@ -29,7 +29,7 @@ use super::source::Notices;
 use super::tls::Tls;
 use super::worker::Workers;
 use super::{DrainArgs, LimitArgs, TlsArgs};
-use crate::notice::{Notice, WindowRef};
+use crate::notice::{Notice, RetryAfterRule, WindowRef};
 use crate::shutdown::Shutdown;
 use crate::telemetry::Readiness;
 
@@ -127,8 +127,15 @@ fn notice(port: u16) -> Notice {
         namespace: "shop".into(),
         name: "db-upgrade".into(),
     };
+    // So that what an answer says is known beforehand.
+    let exact = RetryAfterRule {
+        jitter: 0,
+        minimum: 1,
+        ..RetryAfterRule::default()
+    };
     Notice {
         message: Some("We are upgrading our database.".into()),
+        retry_after: exact,
         ..Notice::new(window, "1".into(), port)
     }
 }

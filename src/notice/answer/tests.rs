@@ -1,9 +1,11 @@
-use http::Request;
-use http::header::ACCEPT;
+use http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_ENCODING,
+};
 use proptest::prelude::*;
+use serde_json::{Value, json};
 use similar_asserts::assert_eq;
 
-use super::super::WindowRef;
+use super::super::{RetryAfterFormat, RetryAfterRule, WindowRef};
 use super::*;
 
 const NOW: &str = "2026-12-06T02:59:00.5Z";
@@ -45,16 +47,24 @@ fn always() -> Notice {
     }
 }
 
-fn head(method: Method, accept: &str) -> request::Parts {
-    let request = Request::builder()
-        .method(method)
-        .uri("/any?path")
-        .header(ACCEPT, accept);
-    request.body(()).unwrap().into_parts().0
+fn head<'a>(method: &'a str, fields: &[(&str, &'a str)]) -> Head<'a> {
+    let mut head = Head::new(method, "/any?path");
+    for (name, value) in fields {
+        head.field(name, value.as_bytes());
+    }
+    head
+}
+
+fn give(method: &str, fields: &[(&str, &str)], notice: &Notice) -> Answer {
+    answer(&head(method, fields), notice, at(NOW), 0)
 }
 
 fn ask(accept: &str, notice: &Notice) -> Answer {
-    answer(&head(Method::GET, accept), notice, at(NOW))
+    give("GET", &[("accept", accept)], notice)
+}
+
+fn call(content_type: &str, notice: &Notice) -> Answer {
+    give("POST", &[("content-type", content_type)], notice)
 }
 
 fn body(answer: &Answer) -> &str {
@@ -83,8 +93,9 @@ fn the_text_answer_byte_for_byte() {
             ("content-type", "text/plain; charset=utf-8"),
             ("entracte-window", "shop/db-upgrade"),
             ("retry-after", "60"),
-            ("vary", "Accept"),
+            ("vary", "Accept, Accept-Language, Origin"),
             ("x-content-type-options", "nosniff"),
+            ("x-robots-tag", "noindex"),
         ]
     );
     assert_eq!(
@@ -171,18 +182,6 @@ fn a_page_without_a_message_or_an_end_says_so_much() {
 }
 
 #[test]
-fn seconds_are_read_out_only_where_there_are_any() {
-    assert_eq!(
-        reading(at("2026-12-06T03:00:00Z")),
-        "03:00 UTC on Sunday, 6 December 2026"
-    );
-    assert_eq!(
-        reading(at("2026-12-16T23:59:07Z")),
-        "23:59:07 UTC on Wednesday, 16 December 2026"
-    );
-}
-
-#[test]
 fn past_the_end_and_after_the_release_every_format_says_that_it_is_soon() {
     let past = Notice {
         until: Some(at("2026-12-06T02:00:00Z")),
@@ -194,7 +193,7 @@ fn past_the_end_and_after_the_release_every_format_says_that_it_is_soon() {
     };
     for late in [past, released] {
         for accept in [TEXT, HTML, PROBLEM] {
-            assert_eq!(ask(accept, &late).headers[RETRY_AFTER], "1", "{accept}");
+            assert_eq!(ask(accept, &late).headers[RETRY_AFTER], "5", "{accept}");
         }
         assert!(body(&ask(TEXT, &late)).ends_with("\n\nBack any moment. Please try again.\n"));
         assert!(
@@ -206,8 +205,8 @@ fn past_the_end_and_after_the_release_every_format_says_that_it_is_soon() {
 #[test]
 fn head_is_get_without_the_body() {
     for accept in [TEXT, HTML, PROBLEM, "application/json"] {
-        let get = answer(&head(Method::GET, accept), &notice(), at(NOW));
-        let head = answer(&head(Method::HEAD, accept), &notice(), at(NOW));
+        let get = ask(accept, &notice());
+        let head = give("HEAD", &[("accept", accept)], &notice());
         assert_eq!(head.headers, get.headers, "{accept}");
         assert_eq!(head.body, Bytes::new(), "{accept}");
         assert_eq!(
@@ -221,15 +220,159 @@ fn head_is_get_without_the_body() {
 #[test]
 fn every_method_gets_the_same_answer() {
     let get = ask(TEXT, &notice());
-    for method in [
-        Method::POST,
-        Method::PUT,
-        Method::DELETE,
-        Method::OPTIONS,
-        Method::PATCH,
-    ] {
-        assert_eq!(answer(&head(method, TEXT), &notice(), at(NOW)), get);
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "BREW"] {
+        assert_eq!(
+            give(method, &[("accept", TEXT)], &notice()),
+            get,
+            "{method}"
+        );
     }
+}
+
+#[test]
+fn a_call_gets_trailers_and_nothing_else_byte_for_byte() {
+    let answer = call(
+        "application/grpc+proto",
+        &with_message("100% für Sie:\r\nx: y"),
+    );
+    assert_eq!(answer.status, 200);
+    assert_eq!(
+        fields(&answer),
+        [
+            ("cache-control", "no-store"),
+            ("content-length", "0"),
+            ("content-type", "application/grpc+proto"),
+            ("entracte-window", "shop/db-upgrade"),
+            (
+                "grpc-message",
+                "100%25 f%C3%BCr Sie:%0D%0Ax: y Back at 03:00 UTC on Sunday, 6 December 2026."
+            ),
+            ("grpc-retry-pushback-ms", "60000"),
+            ("grpc-status", "14"),
+            ("vary", "Origin"),
+        ]
+    );
+    assert_eq!(body(&answer), "");
+}
+
+#[test]
+fn a_call_from_a_script_gets_its_trailers_in_the_body() {
+    let web = call("application/grpc-web+proto", &always());
+    assert_eq!(
+        fields(&web),
+        [
+            ("cache-control", "no-store"),
+            ("content-length", "110"),
+            ("content-type", "application/grpc-web+proto"),
+            ("entracte-window", "shop/db-upgrade"),
+            ("vary", "Origin"),
+        ]
+    );
+    assert_eq!(
+        &web.body[5..],
+        b"grpc-status:14\r\ngrpc-message:Down for maintenance. Please try again soon.\r\n\
+          grpc-retry-pushback-ms:30000\r\n"
+    );
+    let text = call("application/grpc-web-text", &always());
+    assert_eq!(text.headers[CONTENT_TYPE], "application/grpc-web-text");
+    assert_eq!(text.body.len(), 110_usize.div_ceil(3) * 4);
+    assert_eq!(text.headers.get(CONTENT_ENCODING), None);
+}
+
+#[test]
+fn a_health_check_gets_200_byte_for_byte() {
+    let checked = Notice {
+        health_checks: vec!["/any".into()],
+        ..notice()
+    };
+    let answer = ask(HTML, &checked);
+    assert_eq!(answer.status, 200);
+    assert_eq!(
+        fields(&answer),
+        [
+            ("cache-control", "no-store"),
+            ("content-length", "3"),
+            ("content-type", "text/plain; charset=utf-8"),
+            ("entracte-window", "shop/db-upgrade"),
+            ("vary", "Origin"),
+            ("x-content-type-options", "nosniff"),
+            ("x-robots-tag", "noindex"),
+        ]
+    );
+    assert_eq!(body(&answer), "ok\n");
+    let head = give("HEAD", &[], &checked);
+    assert_eq!((head.headers, head.body), (answer.headers, Bytes::new()));
+    assert_eq!(give("POST", &[], &checked).status, 503);
+}
+
+#[test]
+fn a_preflight_gets_leave_byte_for_byte() {
+    let fields_sent = [
+        ("origin", "https://app.example"),
+        ("access-control-request-method", "DELETE"),
+        (
+            "access-control-request-headers",
+            "authorization,content-type",
+        ),
+        ("access-control-request-private-network", "true"),
+    ];
+    let answer = give("OPTIONS", &fields_sent, &notice());
+    assert_eq!(answer.status, 204);
+    assert_eq!(
+        fields(&answer),
+        [
+            ("access-control-allow-headers", "*, Authorization"),
+            (
+                "access-control-allow-methods",
+                "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, *"
+            ),
+            ("access-control-allow-origin", "https://app.example"),
+            (
+                "access-control-expose-headers",
+                "Date, Retry-After, Entracte-Window, Grpc-Status, Grpc-Message, \
+                 Grpc-Retry-Pushback-Ms"
+            ),
+            ("access-control-max-age", "0"),
+            ("cache-control", "no-store"),
+            ("entracte-window", "shop/db-upgrade"),
+            ("vary", "Origin"),
+        ]
+    );
+    assert_eq!(body(&answer), "");
+}
+
+#[test]
+fn a_page_of_another_origin_may_see_every_answer_and_is_given_no_credentials() {
+    let plain = ask(TEXT, &notice());
+    for origin in ["https://app.example", "null"] {
+        let mut shown = give("GET", &[("origin", origin), ("accept", TEXT)], &notice());
+        assert_eq!(shown.headers[ACCESS_CONTROL_ALLOW_ORIGIN], origin);
+        assert_eq!(shown.headers.get(ACCESS_CONTROL_ALLOW_CREDENTIALS), None);
+        shown.headers.remove(ACCESS_CONTROL_ALLOW_ORIGIN);
+        shown
+            .headers
+            .remove("access-control-expose-headers")
+            .unwrap();
+        assert_eq!(shown, plain);
+    }
+    let injected = "https://a.example\r\nset-cookie: a=b";
+    let refused = give("GET", &[("origin", injected), ("accept", TEXT)], &notice());
+    assert_eq!(refused, plain);
+}
+
+#[test]
+fn an_http_date_is_in_the_field_and_seconds_are_in_the_document() {
+    let dated = Notice {
+        retry_after: RetryAfterRule {
+            format: RetryAfterFormat::HttpDate,
+            ..RetryAfterRule::default()
+        },
+        ..notice()
+    };
+    let answer = ask(PROBLEM, &dated);
+    assert_eq!(answer.headers[RETRY_AFTER], "Sun, 06 Dec 2026 03:00:00 GMT");
+    let problem: Value = serde_json::from_str(body(&answer)).unwrap();
+    assert_eq!(problem["retryAfter"], 60);
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub(super) struct SystemProgram {
     ours_to_install: bool,
 }
 
-pub(super) const PROGRAMS: [SystemProgram; 4] = [
+pub(super) const PROGRAMS: [SystemProgram; 5] = [
     SystemProgram {
         name: "nft",
         package: "nftables",
@@ -25,6 +25,11 @@ pub(super) const PROGRAMS: [SystemProgram; 4] = [
     SystemProgram {
         name: "ip",
         package: "iproute2",
+        ours_to_install: true,
+    },
+    SystemProgram {
+        name: "curl",
+        package: "curl",
         ours_to_install: true,
     },
     SystemProgram {

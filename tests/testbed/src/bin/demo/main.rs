@@ -4,9 +4,11 @@
 //! |---|---|
 //! | [`stage`] | a cluster, two apps, the operator under the RBAC of `deploy/`, clients |
 //! | [`window`] | the window that is applied |
+//! | [`formats`] | what three kinds of clients are told, as `curl` shows it |
 //! | [`show`] | what clients see and `kubectl get mw` says, as it goes |
 //! | [`summary`] | PURE: the tables at the end, and the line of JSON |
 
+mod formats;
 mod show;
 mod stage;
 mod story;

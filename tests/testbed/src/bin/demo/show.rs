@@ -22,8 +22,8 @@ const POLL: Duration = Duration::from_millis(50);
 const PERIOD: TimeDelta = TimeDelta::seconds(1);
 const OVERTURE: TimeDelta = TimeDelta::seconds(5);
 
-/// When `kubectl get mw` is shown: before the start, and twice after it. Never close to a flip,
-/// which it would keep from the processor.
+/// When `kubectl get mw` is shown: before the start, and twice after it, the second time with what
+/// `curl` gets. Never close to a flip, which it would keep from the processor.
 const BEFORE: TimeDelta = TimeDelta::seconds(3);
 const BEGUN: TimeDelta = TimeDelta::milliseconds(1_500);
 const HALFWAY: TimeDelta = TimeDelta::milliseconds(5_500);
@@ -67,6 +67,7 @@ impl<'a> Show<'a> {
         self.watch_until(start + HALFWAY).await;
         // With the reason, if something is not held.
         stage.get_windows(self.story, &["--output", "wide"]).await?;
+        stage.ask_with_curl(self.story).await?;
         self.watch_until(end + QUIET).await;
         self.watch_until_settled().await;
         stage.get_windows(self.story, &[]).await

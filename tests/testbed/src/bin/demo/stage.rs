@@ -21,7 +21,11 @@ use entracte_testbed::{
 };
 use tokio::{io::AsyncWriteExt, process::Command, try_join};
 
-use crate::{story::Story, window};
+use crate::{
+    formats::{self, CurlError},
+    story::Story,
+    window,
+};
 
 const NAMESPACE: &str = "shop";
 
@@ -52,6 +56,8 @@ pub(crate) enum StageError {
     Network(#[from] NetworkError),
     #[error("the certificate of the API server cannot be written: {0}")]
     Certificate(io::Error),
+    #[error(transparent)]
+    Curl(#[from] CurlError),
     #[error("kubectl cannot be run: {0}")]
     KubectlStart(io::Error),
     #[error("`kubectl {command}` failed: {message}")]
@@ -206,6 +212,11 @@ impl Stage {
         story.command(&format!("kubectl {}", arguments.join(" ")));
         story.quote(&said);
         Ok(())
+    }
+
+    /// Shows what clients of the Service are told now, in three formats.
+    pub(crate) async fn ask_with_curl(&self, story: &mut Story) -> Result<(), StageError> {
+        Ok(formats::tell(self.api.service_address(), story).await?)
     }
 
     /// Judges what the clients saw beside what the operator wrote.
