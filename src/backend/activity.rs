@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -17,6 +17,9 @@ use super::desk::Desk;
 /// has not followed yet sends requests over what it has in its pool, and some answer with a bare 503
 /// when it is closed under them. Those that it uses within the second are closed by their answer.
 const IDLE: Duration = Duration::from_secs(1);
+
+/// How long a client has to see that we have shut the connection down.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// How long a connection has to be silent before it may have to make room for a new one: who has
 /// just connected is not sent away before he could ask.
@@ -32,6 +35,8 @@ pub(super) struct Activity {
     heard: Cell<Instant>,
     /// When the last request was answered.
     answered: Cell<Option<Instant>>,
+    /// Until when what the client still sends is thrown away.
+    lingers: Cell<Option<Instant>>,
     /// Since when the client takes nothing of what is to be written.
     stalled: Cell<Option<Instant>>,
     /// How many bodies are being read and thrown away.
@@ -56,6 +61,7 @@ impl Activity {
             accepted: now,
             heard: Cell::new(now),
             answered: Cell::new(None),
+            lingers: Cell::new(None),
             stalled: Cell::new(None),
             bodies: Cell::new(0),
             ending: Cell::new(None),
@@ -67,9 +73,9 @@ impl Activity {
         &self.desk
     }
 
-    /// Notes that bytes were read.
-    pub(super) fn hear(&self) {
-        self.heard.set(Instant::now());
+    /// Notes that bytes were read at `now`.
+    pub(super) fn hear(&self, now: Instant) {
+        self.heard.set(now);
     }
 
     /// Notes that a request, read to the end of its head, was answered at `now`.
@@ -80,6 +86,11 @@ impl Activity {
     /// Whether there was a request yet.
     pub(super) fn was_asked(&self) -> bool {
         self.answered.get().is_some()
+    }
+
+    /// Notes that the connection has been shut down at `now`: the client has a while to see it.
+    pub(super) fn linger(&self, now: Instant) {
+        self.lingers.set(Some(now + LINGER));
     }
 
     /// Notes whether the client takes what is written.
@@ -115,17 +126,20 @@ impl Activity {
 
     /// Waits until the connection is asked to end. At most one task waits at a time.
     pub(super) async fn ended(&self) -> Ending {
-        poll_fn(|cx| match self.ending.get() {
-            Some(ending) => Poll::Ready(ending),
-            None => {
-                let waker = self.waiting.take();
-                let fits = waker.filter(|waker| waker.will_wake(cx.waker()));
-                self.waiting
-                    .replace(Some(fits.unwrap_or_else(|| cx.waker().clone())));
-                Poll::Pending
-            }
-        })
-        .await
+        poll_fn(|cx| self.poll_ended(cx).map_or(Poll::Pending, Poll::Ready)).await
+    }
+
+    /// Whether the connection is asked to end; the task is woken when that changes. At most one task
+    /// asks at a time.
+    pub(super) fn poll_ended(&self, cx: &Context<'_>) -> Option<Ending> {
+        let waiting = &mut *self.waiting.borrow_mut();
+        if !waiting
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(cx.waker()))
+        {
+            *waiting = Some(cx.waker().clone());
+        }
+        self.ending.get()
     }
 
     /// Looks at the clock, and asks the connection to end where its time is over.
@@ -145,7 +159,9 @@ impl Activity {
             None => self.accepted + limits.head_timeout,
         };
         let leaving = self.desk.leaving();
-        leaving.map_or(head, |since| (self.heard.get().max(since) + IDLE).min(head))
+        let silence = leaving.map(|since| self.heard.get().max(since) + IDLE);
+        let ends = [self.lingers.get(), silence];
+        ends.into_iter().flatten().fold(head, Instant::min)
     }
 
     /// How long the connection has been silent, where it may have to make room.

@@ -48,7 +48,8 @@ pub struct Args {
 /// have changed and fit. Where none are named a certificate is made at the start, signed by nobody.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct TlsArgs {
-    /// The folder with the certificate chain in tls.crt and its key in tls.key: a mounted Secret
+    /// The folder with the certificate chain in tls.crt and its key in tls.key: a mounted Secret. It
+    /// may be empty; what appears in it later is taken
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["tls_cert", "tls_key"])]
     pub tls_folder: Option<PathBuf>,
 

@@ -56,6 +56,8 @@ impl Http {
         builder
             .http1()
             .header_read_timeout(None)
+            // Who says that he sends no more still waits for his answers.
+            .half_close(true)
             .max_buf_size(size(limits.max_head));
         let resets = usize::from(limits.max_resets);
         builder

@@ -26,9 +26,12 @@
 //! | `roster` | the connections of a worker: room for a new one, the end of old ones |
 //! | `activity` | what a connection was last seen doing, and when it is to end |
 //! | `connection` | one connection, from its first bytes on |
+//! | `opening` | what it speaks, by those |
 //! | `proxy` | where a header of the PROXY protocol ends |
+//! | `plain` | HTTP/1 for requests that can be answered by themselves |
+//! | `request` | the head of such a request |
+//! | `http` | all other HTTP, by hyper |
 //! | `stream` | a stream that begins with what was read before, and tells of what passes |
-//! | `http` | HTTP by hyper |
 
 mod accept;
 mod activity;
@@ -38,8 +41,11 @@ mod desk;
 mod folder;
 mod http;
 mod listeners;
+mod opening;
+mod plain;
 mod port;
 mod proxy;
+mod request;
 mod roster;
 mod shelf;
 mod source;

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use http::header::{CONTENT_LENGTH, DATE};
 use tokio::time::Instant;
 
 use crate::notice::{Answer, Notice, TURNS, Variant, connection_closes, good_until, render};
@@ -33,9 +34,9 @@ struct Rows {
 #[derive(Debug)]
 pub(super) struct Ready {
     pub(super) answer: Answer,
-    /// The status line of HTTP/1.1, and all fields but `Connection`, `Date` and the origin's.
+    /// The status line of HTTP/1.1, and all fields but the origin's, `Connection` and what `end` has.
     pub(super) head: Vec<u8>,
-    /// The line of `Date`, and the empty one.
+    /// The length where it is 0, `Date`, and the empty line: it is where hyper has them.
     pub(super) end: Vec<u8>,
     /// Whether it is to be the last of its connection.
     pub(super) closes: bool,
@@ -71,10 +72,10 @@ impl Rows {
 
     fn take(&mut self, turn: u32, notice: &Notice, now: Instant) -> Rc<Ready> {
         let place = turn as usize;
-        if let Some(Some(ready)) = self.turns.get(place) {
-            if now < ready.until {
-                return Rc::clone(ready);
-            }
+        if let Some(Some(ready)) = self.turns.get(place)
+            && now < ready.until
+        {
+            return Rc::clone(ready);
         }
         let at = Utc::now();
         let mut answer = render(self.variant, notice, at, turn);
@@ -110,10 +111,7 @@ impl Ready {
         let good = (until - at).to_std().unwrap_or_default().min(most);
         Self {
             head: head(&answer),
-            end: at
-                .format("date: %a, %d %b %Y %H:%M:%S GMT\r\n\r\n")
-                .to_string()
-                .into(),
+            end: end(&answer, at),
             answer,
             closes,
             until: now + good,
@@ -125,10 +123,24 @@ fn head(answer: &Answer) -> Vec<u8> {
     let status = answer.status;
     let reason = status.canonical_reason().unwrap_or("<none>");
     let mut head = format!("HTTP/1.1 {} {reason}\r\n", status.as_str()).into_bytes();
-    for (name, value) in &answer.headers {
+    let is_empty = answer.body.is_empty();
+    let fields = answer.headers.iter();
+    for (name, value) in fields.filter(|(name, _)| !is_empty || *name != CONTENT_LENGTH) {
         line(&mut head, name.as_str(), value.as_bytes());
     }
     head
+}
+
+fn end(answer: &Answer, at: DateTime<Utc>) -> Vec<u8> {
+    let mut end = Vec::new();
+    let length = answer.headers.get(CONTENT_LENGTH);
+    if let Some(length) = length.filter(|_| answer.body.is_empty()) {
+        line(&mut end, CONTENT_LENGTH.as_str(), length.as_bytes());
+    }
+    let date = at.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    line(&mut end, DATE.as_str(), date.as_bytes());
+    end.extend_from_slice(b"\r\n");
+    end
 }
 
 /// Writes a field line.

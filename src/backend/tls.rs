@@ -67,6 +67,8 @@ pub(super) type Config = watch::Receiver<Arc<ServerConfig>>;
 struct Files {
     certificate: PathBuf,
     key: PathBuf,
+    /// They may be there or not.
+    are_optional: bool,
 }
 
 /// What the files hold.
@@ -79,13 +81,13 @@ struct Pair {
 /// The certificate, kept as its files have it.
 #[derive(Debug)]
 pub(super) struct Tls {
-    followed: Option<(Files, Pair)>,
+    followed: Option<(Files, Option<Pair>)>,
     config: watch::Sender<Arc<ServerConfig>>,
 }
 
 impl Tls {
-    /// Reads the files that `args` name; where they name none, makes a certificate that is signed
-    /// by nobody: proxies that speak HTTPS to their upstreams rarely check.
+    /// Reads the files that `args` name; where they name none, or a folder that has none yet, makes a
+    /// certificate that is signed by nobody: proxies that speak HTTPS to their upstreams rarely check.
     pub(super) fn new(args: &TlsArgs) -> Result<Self, Error> {
         let Some(files) = Files::of(args) else {
             let config = watch::Sender::new(Arc::new(made()?));
@@ -95,7 +97,11 @@ impl Tls {
             });
         };
         let pair = files.read()?;
-        let config = watch::Sender::new(Arc::new(pair.config(&files)?));
+        let config = match &pair {
+            Some(pair) => pair.config(&files)?,
+            None => made()?,
+        };
+        let config = watch::Sender::new(Arc::new(config));
         Ok(Self {
             followed: Some((files, pair)),
             config,
@@ -128,10 +134,10 @@ impl Tls {
         let Some((files, known)) = &mut self.followed else {
             return Ok(());
         };
-        let pair = files.read()?;
-        if pair != *known {
+        let pair = files.read()?.filter(|pair| known.as_ref() != Some(pair));
+        if let Some(pair) = pair {
             self.config.send_replace(Arc::new(pair.config(files)?));
-            *known = pair;
+            *known = Some(pair);
             info!(path = %files.certificate.display(), "a new certificate");
         }
         Ok(())
@@ -143,20 +149,25 @@ impl Files {
         let of_folder = |folder: &PathBuf| Self {
             certificate: folder.join(CERTIFICATE),
             key: folder.join(KEY),
+            are_optional: true,
         };
         args.tls_folder.as_ref().map(of_folder).or_else(|| {
             Some(Self {
                 certificate: args.tls_cert.clone()?,
                 key: args.tls_key.clone()?,
+                are_optional: false,
             })
         })
     }
 
-    fn read(&self) -> Result<Pair, Error> {
-        Ok(Pair {
+    fn read(&self) -> Result<Option<Pair>, Error> {
+        if self.are_optional && !self.certificate.exists() && !self.key.exists() {
+            return Ok(None);
+        }
+        Ok(Some(Pair {
             certificate: read(&self.certificate)?,
             key: read(&self.key)?,
-        })
+        }))
     }
 }
 
@@ -241,17 +252,20 @@ mod tests {
             tls_cert: Some(folder.path().join(CERTIFICATE)),
             tls_key: Some(folder.path().join(KEY)),
         };
-        assert_eq!(
-            Files::of(&args).unwrap(),
-            Files::of(&of_folder(folder.path())).unwrap()
-        );
+        let of_args = Files::of(&args).unwrap();
+        let of_folder = Files::of(&of_folder(folder.path())).unwrap();
+        assert_eq!(of_args.read().unwrap(), of_folder.read().unwrap());
         assert!(Tls::new(&args).is_ok());
     }
 
     #[test]
     fn what_is_wrong_with_the_files_is_said() {
         let folder = tempfile::tempdir().unwrap();
-        let args = of_folder(folder.path());
+        let args = TlsArgs {
+            tls_folder: None,
+            tls_cert: Some(folder.path().join(CERTIFICATE)),
+            tls_key: Some(folder.path().join(KEY)),
+        };
         let absent = error(&args);
         assert!(
             absent.starts_with("cannot read ") && absent.contains("tls.crt: "),
@@ -287,6 +301,23 @@ mod tests {
         tls.look().unwrap_err();
         assert!(!config.has_changed().unwrap());
         written(folder.path(), &new, &new_key);
+        tls.look().unwrap();
+        assert!(config.has_changed().unwrap());
+    }
+
+    #[test]
+    fn a_secret_may_be_mounted_later_and_half_of_one_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut tls = Tls::new(&of_folder(folder.path())).unwrap();
+        let mut config = tls.config();
+        config.mark_unchanged();
+        tls.look().unwrap();
+
+        let (certificate, key) = pems();
+        fs::write(folder.path().join(CERTIFICATE), &certificate).unwrap();
+        tls.look().unwrap_err();
+        assert!(!config.has_changed().unwrap());
+        fs::write(folder.path().join(KEY), &key).unwrap();
         tls.look().unwrap();
         assert!(config.has_changed().unwrap());
     }

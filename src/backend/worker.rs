@@ -1,6 +1,7 @@
 //! The threads that answer: each has a runtime of its own, and a listener for each port, so that a
 //! connection stays on one thread and shares nothing with those of others.
 
+use std::cell::RefCell;
 use std::io;
 use std::net;
 use std::rc::Rc;
@@ -21,6 +22,7 @@ use super::LimitArgs;
 use super::accept;
 use super::desk::Standing;
 use super::http::Http;
+use super::plain::Buffers;
 use super::roster::Roster;
 use super::tls;
 
@@ -68,6 +70,7 @@ pub(super) struct Worker {
     pub(super) http: Http,
     pub(super) tls: tls::Config,
     pub(super) roster: Rc<Roster>,
+    pub(super) buffers: RefCell<Buffers>,
 }
 
 impl Workers {
@@ -175,11 +178,13 @@ impl Make {
     ) {
         let _alarm = self.alarm;
         let most = usize::try_from(self.limits.max_connections).unwrap_or(usize::MAX);
+        let longest = usize::try_from(self.limits.max_head).unwrap_or(usize::MAX);
         let worker = Rc::new(Worker {
             http: Http::new(&self.limits),
             limits: self.limits,
             tls: self.tls,
             roster: Roster::new(most.div_ceil(self.count), connections),
+            buffers: RefCell::new(Buffers::new(longest)),
         });
         tokio::select! {
             () = self.end.cancelled() => {}

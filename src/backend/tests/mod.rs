@@ -1,6 +1,7 @@
 //! The server over real sockets, fed with notices by the test.
 
 mod answering;
+mod both_ways;
 mod ending;
 mod limits;
 mod serving;

@@ -82,7 +82,7 @@ fn builder() -> rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier> {
 }
 
 /// A client that checks nobody's certificate, as most proxies do with their upstreams.
-fn trusting(protocols: &[&str]) -> ClientConfig {
+pub(super) fn trusting(protocols: &[&str]) -> ClientConfig {
     let verifier = Arc::new(Anybody(ring::default_provider()));
     let builder = builder()
         .dangerous()
@@ -96,7 +96,10 @@ fn speaking(protocols: &[&str], mut config: ClientConfig) -> ClientConfig {
     config
 }
 
-async fn secured(stream: TcpStream, config: ClientConfig) -> std::io::Result<TlsStream<TcpStream>> {
+pub(super) async fn secured(
+    stream: TcpStream,
+    config: ClientConfig,
+) -> std::io::Result<TlsStream<TcpStream>> {
     let connector = TlsConnector::from(Arc::new(config));
     connector
         .connect(ServerName::try_from(NAME).unwrap(), stream)
