@@ -1,16 +1,15 @@
-//! When a connection was last heard of.
+//! What a connection was last seen doing, and when it is to end.
 
-use std::io::{self, IoSlice};
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Context, Poll, ready};
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use super::LimitArgs;
+use super::desk::Desk;
 
 /// How long a connection has to be silent before it is closed where connections are asked to go: a
 /// request that is on its way, or whose head arrives in pieces, is not cut off. Counted at the
@@ -19,106 +18,156 @@ use super::LimitArgs;
 /// when it is closed under them. Those that it uses within the second are closed by their answer.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// When a connection was last heard of. Shared between the stream, the service and the timer.
+/// How long a client has to see that we have shut the connection down.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// How long a connection has to be silent before it may have to make room for a new one: who has
+/// just connected is not sent away before he could ask.
+const MAKES_ROOM: Duration = Duration::from_secs(1);
+
+/// Shared between a connection's task, its stream and the roster of its worker, which are all on one
+/// thread.
 #[derive(Debug)]
 pub(super) struct Activity {
+    desk: Rc<Desk>,
     accepted: Instant,
-    /// Milliseconds after `accepted` at which bytes were last read.
-    heard: AtomicU64,
-    asked: AtomicBool,
+    /// When bytes were last read.
+    heard: Cell<Instant>,
+    /// When the last request was answered.
+    answered: Cell<Option<Instant>>,
+    /// Until when what the client still sends is thrown away.
+    lingers: Cell<Option<Instant>>,
+    /// Since when the client takes nothing of what is to be written.
+    stalled: Cell<Option<Instant>>,
+    /// How many bodies are being read and thrown away.
+    bodies: Cell<u32>,
+    ending: Cell<Option<Ending>>,
+    waiting: RefCell<Option<Waker>>,
+}
+
+/// How a connection is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// What was begun is finished first.
+    InOrder,
+    /// Now.
+    AtOnce,
 }
 
 impl Activity {
-    pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self {
-            accepted: Instant::now(),
-            heard: AtomicU64::new(0),
-            asked: AtomicBool::new(false),
+    pub(super) fn new(desk: Rc<Desk>, now: Instant) -> Rc<Self> {
+        Rc::new(Self {
+            desk,
+            accepted: now,
+            heard: Cell::new(now),
+            answered: Cell::new(None),
+            lingers: Cell::new(None),
+            stalled: Cell::new(None),
+            bodies: Cell::new(0),
+            ending: Cell::new(None),
+            waiting: RefCell::default(),
         })
     }
 
-    /// Notes that a request was read to the end of its head.
-    pub(super) fn ask(&self) {
-        self.asked.store(true, Ordering::Relaxed);
+    pub(super) fn desk(&self) -> &Rc<Desk> {
+        &self.desk
+    }
+
+    /// Notes that bytes were read at `now`.
+    pub(super) fn hear(&self, now: Instant) {
+        self.heard.set(now);
+    }
+
+    /// Notes that a request, read to the end of its head, was answered at `now`.
+    pub(super) fn answer(&self, now: Instant) {
+        self.answered.set(Some(now));
     }
 
     /// Whether there was a request yet.
     pub(super) fn was_asked(&self) -> bool {
-        self.asked.load(Ordering::Relaxed)
+        self.answered.get().is_some()
     }
 
-    /// When the connection is to be closed if nothing more is heard of it.
-    pub(super) fn deadline(&self, leaving: Option<Instant>, limits: &LimitArgs) -> Instant {
-        let heard = self.accepted + Duration::from_millis(self.heard.load(Ordering::Relaxed));
-        if let Some(since) = leaving {
-            heard.max(since) + IDLE
-        } else if self.was_asked() {
-            heard + limits.idle_timeout
-        } else {
-            self.accepted + limits.head_timeout
+    /// Notes that the connection has been shut down at `now`: the client has a while to see it.
+    pub(super) fn linger(&self, now: Instant) {
+        self.lingers.set(Some(now + LINGER));
+    }
+
+    /// Notes whether the client takes what is written.
+    pub(super) fn write(&self, stalls: bool) {
+        match (stalls, self.stalled.get()) {
+            (true, None) => self.stalled.set(Some(Instant::now())),
+            (false, Some(_)) => self.stalled.set(None),
+            _ => {}
         }
     }
 
-    fn heard(&self) {
-        let millis = u64::try_from(self.accepted.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.heard.store(millis, Ordering::Relaxed);
-    }
-}
-
-/// A stream that notes when bytes are read from it.
-#[derive(Debug)]
-pub(super) struct Heard<S> {
-    stream: S,
-    activity: Arc<Activity>,
-}
-
-impl<S> Heard<S> {
-    pub(super) fn new(stream: S, activity: Arc<Activity>) -> Self {
-        Self { stream, activity }
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        if buf.filled().len() > before {
-            self.activity.heard();
+    /// Notes that a body is being read, until what is returned is dropped.
+    pub(super) fn read_body(self: &Rc<Self>) -> impl Sized + use<> {
+        struct Reading(Rc<Activity>);
+        impl Drop for Reading {
+            fn drop(&mut self) {
+                self.0.bodies.update(|bodies| bodies - 1);
+            }
         }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        self.bodies.update(|bodies| bodies + 1);
+        Reading(Rc::clone(self))
     }
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    /// Asks the connection to end. A connection that has been asked can only be asked to hurry.
+    pub(super) fn end(&self, ending: Ending) {
+        if self.ending.get().is_none() || ending == Ending::AtOnce {
+            self.ending.set(Some(ending));
+            if let Some(waker) = self.waiting.take() {
+                waker.wake();
+            }
+        }
     }
 
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+    /// Waits until the connection is asked to end. At most one task waits at a time.
+    pub(super) async fn ended(&self) -> Ending {
+        poll_fn(|cx| self.poll_ended(cx).map_or(Poll::Pending, Poll::Ready)).await
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+    /// Whether the connection is asked to end; the task is woken when that changes. At most one task
+    /// asks at a time.
+    pub(super) fn poll_ended(&self, cx: &Context<'_>) -> Option<Ending> {
+        let waiting = &mut *self.waiting.borrow_mut();
+        if !waiting
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(cx.waker()))
+        {
+            *waiting = Some(cx.waker().clone());
+        }
+        self.ending.get()
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+    /// Looks at the clock, and asks the connection to end where its time is over.
+    pub(super) fn look(&self, now: Instant, limits: &LimitArgs) {
+        let stalled = self.stalled.get();
+        if stalled.is_some_and(|since| since + limits.write_timeout <= now) {
+            self.end(Ending::AtOnce);
+        } else if self.deadline(limits) <= now {
+            self.end(Ending::InOrder);
+        }
+    }
+
+    /// When the connection is to be closed if nothing more comes of it.
+    fn deadline(&self, limits: &LimitArgs) -> Instant {
+        let head = match self.answered.get() {
+            Some(answered) => answered + limits.idle_timeout,
+            None => self.accepted + limits.head_timeout,
+        };
+        let leaving = self.desk.leaving();
+        let silence = leaving.map(|since| self.heard.get().max(since) + IDLE);
+        let ends = [self.lingers.get(), silence];
+        ends.into_iter().flatten().fold(head, Instant::min)
+    }
+
+    /// How long the connection has been silent, where it may have to make room.
+    pub(super) fn silence(&self, now: Instant) -> Option<Duration> {
+        let is_idle = self.stalled.get().is_none() && self.bodies.get() == 0;
+        let silence = now.saturating_duration_since(self.heard.get());
+        (is_idle && self.ending.get().is_none() && silence >= MAKES_ROOM).then_some(silence)
     }
 }

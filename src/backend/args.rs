@@ -26,6 +26,15 @@ pub struct Args {
     #[arg(long, value_name = "PORT", default_value_t = 8081)]
     pub admin_port: u16,
 
+    /// How many threads answer, each on a core of its own; as many as there are cores for this
+    /// process, where nothing is said
+    #[arg(long, value_name = "COUNT", value_parser = value_parser!(u16).range(1..=1024))]
+    pub workers: Option<u16>,
+
+    /// What TLS is spoken with.
+    #[command(flatten)]
+    pub tls: TlsArgs,
+
     /// What a client may take.
     #[command(flatten)]
     pub limits: LimitArgs,
@@ -35,10 +44,29 @@ pub struct Args {
     pub drain: DrainArgs,
 }
 
+/// The certificate for who speaks TLS to a port. Files are looked at each second, and taken when they
+/// have changed and fit. Where none are named a certificate is made at the start, signed by nobody.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct TlsArgs {
+    /// The folder with the certificate chain in tls.crt and its key in tls.key: a mounted Secret. It
+    /// may be empty; what appears in it later is taken
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["tls_cert", "tls_key"])]
+    pub tls_folder: Option<PathBuf>,
+
+    /// The file with the certificate chain, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The file with the certificate's key, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+}
+
 /// What a client may take of a process that faces the internet.
 #[derive(Clone, Debug, clap::Args)]
 pub struct LimitArgs {
-    /// The most connections that are served at a time, on all ports together; more of them wait
+    /// The most connections that are served at a time, on all ports together; each worker has its
+    /// share of them. For one that is too many, one that was silent for long is closed
     #[arg(long, value_name = "COUNT", default_value_t = 16_384, value_parser = value_parser!(u32).range(1..))]
     pub max_connections: u32,
 
@@ -47,7 +75,8 @@ pub struct LimitArgs {
     #[arg(long, value_name = "BYTES", default_value_t = 65_536, value_parser = value_parser!(u32).range(8192..=16_777_216))]
     pub max_head: u32,
 
-    /// How long a new connection may take to send the head of its first request
+    /// How long a new connection may take to send the head of its first request, with everything
+    /// that comes before it: a PROXY header, and the handshake of TLS
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub head_timeout: Duration,
 
@@ -55,6 +84,28 @@ pub struct LimitArgs {
     /// the proxies keep idle connections, so that it is they who close
     #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration)]
     pub idle_timeout: Duration,
+
+    /// How long a client may take nothing of an answer that waits for it
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    pub write_timeout: Duration,
+
+    /// The most bytes of a request's body that are read, and thrown away, so that the connection
+    /// can be kept
+    #[arg(long, value_name = "BYTES", default_value_t = 1_048_576)]
+    pub max_body: u32,
+
+    /// How long a request's body is read for
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    pub body_timeout: Duration,
+
+    /// The most requests that are open at a time on a connection of HTTP/2
+    #[arg(long, value_name = "COUNT", default_value_t = 128, value_parser = value_parser!(u32).range(1..))]
+    pub max_streams: u32,
+
+    /// The most requests that a client of HTTP/2 may take back before they are looked at, or make
+    /// us refuse, before its connection is closed
+    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = value_parser!(u16).range(1..))]
+    pub max_resets: u16,
 }
 
 /// How the process ends: at the first SIGTERM or SIGINT it is not ready any more and asks its
@@ -104,6 +155,7 @@ mod tests {
         assert_eq!(args.bind.to_string(), "::");
         assert_eq!(args.drain.drain_delay, Duration::from_secs(5));
         assert_eq!(args.limits.idle_timeout, Duration::from_secs(120));
+        assert_eq!((args.workers, args.tls.tls_folder), (None, None));
     }
 
     #[test]
@@ -126,5 +178,24 @@ mod tests {
     fn limits_that_would_refuse_everybody_are_refused() {
         assert!(parse(&["--max-connections", "0"]).is_err());
         assert!(parse(&["--max-head", "100"]).is_err());
+        assert!(parse(&["--max-streams", "0"]).is_err());
+        assert!(parse(&["--workers", "0"]).is_err());
+    }
+
+    #[test]
+    fn a_certificate_has_its_key_and_comes_from_one_place() {
+        assert!(parse(&["--tls-folder", "/tls"]).is_ok());
+        assert!(parse(&["--tls-cert", "/a", "--tls-key", "/b"]).is_ok());
+        assert!(parse(&["--tls-cert", "/a"]).is_err());
+        assert!(parse(&["--tls-key", "/b"]).is_err());
+        let both = [
+            "--tls-folder",
+            "/tls",
+            "--tls-cert",
+            "/a",
+            "--tls-key",
+            "/b",
+        ];
+        assert!(parse(&both).is_err());
     }
 }

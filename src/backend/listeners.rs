@@ -7,16 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use tokio::sync::{Semaphore, watch};
-use tokio::time::{sleep, timeout};
-use tokio_util::task::TaskTracker;
+use tokio::sync::watch;
+use tokio::time::sleep;
 use tracing::{info, warn};
 
-use super::connection::Protocol;
-use super::port::{Port, Shared};
+use super::DrainArgs;
+use super::port::Port;
 use super::source::Notices;
-use super::{DrainArgs, LimitArgs};
-use crate::listen::listen;
+use super::worker::Workers;
 use crate::notice::Notice;
 use crate::shutdown::Shutdown;
 use crate::telemetry::{Condition, Readiness};
@@ -39,7 +37,7 @@ pub(super) struct Listeners {
 #[derive(Debug)]
 struct Opener {
     ip: IpAddr,
-    shared: Arc<Shared>,
+    workers: Workers,
     readiness: Readiness,
 }
 
@@ -52,18 +50,12 @@ struct Entry {
 }
 
 impl Listeners {
-    pub(super) fn new(ip: IpAddr, limits: &LimitArgs, readiness: Readiness) -> Self {
-        let permits = usize::try_from(limits.max_connections).unwrap_or(Semaphore::MAX_PERMITS);
-        let shared = Arc::new(Shared {
-            protocol: Protocol::new(limits),
-            permits: Arc::new(Semaphore::new(permits)),
-            connections: TaskTracker::new(),
-        });
+    pub(super) fn new(ip: IpAddr, workers: Workers, readiness: Readiness) -> Self {
         Self {
             listed: readiness.missing("notices", "the first list has not arrived"),
             opener: Opener {
                 ip,
-                shared,
+                workers,
                 readiness,
             },
             entries: BTreeMap::new(),
@@ -88,17 +80,7 @@ impl Listeners {
         self.follow(&mut notices, sleep(drain.drain_delay)).await;
 
         self.entries.clear();
-        let connections = &self.opener.shared.connections;
-        connections.close();
-        if timeout(drain.drain_timeout, connections.wait())
-            .await
-            .is_err()
-        {
-            warn!(
-                connections = connections.len(),
-                "ending while connections are still open"
-            );
-        }
+        self.opener.workers.finish(drain.drain_timeout).await;
     }
 
     /// Does as `notices` wants it until `end`.
@@ -184,13 +166,10 @@ impl Opener {
     }
 
     fn listen(&self, notice: &Arc<Notice>) -> Result<Port, String> {
-        let listener = listen(self.ip, notice.port).map_err(|error| error.to_string())?;
+        let port = Port::open(self.ip, Arc::clone(notice), &self.workers);
+        let port = port.map_err(|error| error.to_string())?;
         info!(port = notice.port, window = %notice.window, "listening");
-        Ok(Port::open(
-            listener,
-            Arc::clone(notice),
-            Arc::clone(&self.shared),
-        ))
+        Ok(port)
     }
 }
 

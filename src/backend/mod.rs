@@ -11,19 +11,49 @@
 //! | `source` | ConfigMaps → the notices that are wanted |
 //! | `folder` | files → the notices that are wanted, without a cluster |
 //! | `listeners` | the notices that are wanted → one open port for each |
-//! | `port` | one port: accept, and hand the notice to its connections |
-//! | `connection` | one connection: answer, and know when to close |
-//! | `activity` | when a connection was last heard of |
+//! | `port` | one port: listeners for the workers, and the notice for their connections |
+//! | `tls` | the certificate: from files, or made at the start |
+//!
+//! That is done on the main thread. What follows is done by workers, each on a thread of its own,
+//! which share nothing:
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `worker` | the threads |
+//! | `accept` | one listener of one worker |
+//! | `desk` | what is answered at one port by one worker |
+//! | `shelf` | answers of a port that are ready to be sent |
+//! | `roster` | the connections of a worker: room for a new one, the end of old ones |
+//! | `activity` | what a connection was last seen doing, and when it is to end |
+//! | `connection` | one connection, from its first bytes on |
+//! | `opening` | what it speaks, by those |
+//! | `proxy` | where a header of the PROXY protocol ends |
+//! | `plain` | HTTP/1 for requests that can be answered by themselves |
+//! | `request` | the head of such a request |
+//! | `http` | all other HTTP, by hyper |
+//! | `stream` | a stream that begins with what was read before, and tells of what passes |
 
+mod accept;
 mod activity;
 mod args;
 mod connection;
+mod desk;
 mod folder;
+mod http;
 mod listeners;
+mod opening;
+mod plain;
 mod port;
+mod proxy;
+mod request;
+mod roster;
+mod shelf;
 mod source;
+mod stream;
 #[cfg(test)]
 mod tests;
+mod tls;
+mod worker;
 
 use std::convert::Infallible;
 use std::io;
@@ -33,13 +63,16 @@ use kube::Client;
 use thiserror::Error;
 use tokio::sync::watch;
 
-pub use args::{Args, DrainArgs, LimitArgs};
+pub use args::{Args, DrainArgs, LimitArgs, TlsArgs};
+pub use tls::Error as TlsError;
 
 use crate::listen;
 use crate::shutdown::Shutdown;
 use crate::telemetry::{AdminServer, Readiness};
 use listeners::Listeners;
 use source::Notices;
+use tls::Tls;
+use worker::Workers;
 
 /// Why the backend cannot run, or did not end in order.
 #[derive(Debug, Error)]
@@ -50,6 +83,15 @@ pub enum Error {
     /// The admin port cannot be listened on.
     #[error("the admin server {0}")]
     Admin(#[from] listen::Error),
+    /// There is no certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The system gives us no threads, or nothing to wait for sockets with.
+    #[error("cannot start the workers: {0}: see the limits on processes and on open files")]
+    Workers(#[source] io::Error),
+    /// A worker's thread panicked.
+    #[error("a worker has ended by a bug of ours: its message is above; the process starts anew")]
+    Worker,
     /// Neither a namespace nor a folder was named.
     #[error("say where the notices are: --namespace NAME in a cluster, or --notices FOLDER")]
     Nowhere,
@@ -94,11 +136,22 @@ pub async fn run(args: Args) -> Result<(), Error> {
     let admin = AdminServer::bind(args.bind, args.admin_port, readiness.clone())?;
     let (wanted, notices) = watch::channel(None);
     let source = Source::new(args.notices, args.namespace).await?;
-    let listeners = Listeners::new(args.bind, &args.limits, readiness);
+    let tls = Tls::new(&args.tls)?;
+    let count = args.workers.map_or_else(cores, usize::from);
+    let workers = Workers::start(count, &args.limits, &tls.config()).map_err(Error::Workers)?;
+    let alarm = workers.alarm();
+    let listeners = Listeners::new(args.bind, workers, readiness);
     tokio::select! {
         never = admin.serve() => match never {},
         never = source.follow(wanted) => match never {},
+        never = tls.follow() => match never {},
+        () = alarm.cancelled() => Err(Error::Worker),
         () = shutdown.aborted() => Err(Error::Aborted),
         () = listeners.run(notices, &shutdown, &args.drain) => Ok(()),
     }
+}
+
+/// How many cores there are for this process, by its control group too.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }

@@ -1,54 +1,34 @@
-//! One port: accept, and hand the notice to its connections.
+//! One port: listeners for the workers, and the notice for their connections.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::Instant;
-use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use super::connection::Protocol;
+use super::desk::Standing;
+use super::worker::Workers;
+use crate::listen::{Error, listen_together};
 use crate::notice::{Notice, idle_connections_close};
 
-/// What the connections of a port go by.
-#[derive(Clone, Debug)]
-pub(super) struct Standing {
-    /// The notice that is answered with.
-    pub(super) notice: Arc<Notice>,
-    /// Since when connections are asked to go: the notice is over or deleted, it asks its clients to
-    /// connect anew, or the process ends.
-    pub(super) leaving: Option<Instant>,
-}
-
-/// What all ports share.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) protocol: Protocol,
-    /// One permit for each connection that may be served.
-    pub(super) permits: Arc<Semaphore>,
-    pub(super) connections: TaskTracker,
-}
-
-/// A port that is listened on. Dropping it closes the listener and asks its connections to go.
+/// A port that every worker listens on. Dropping it closes all listeners, and asks the connections
+/// to go.
 #[derive(Debug)]
 pub(super) struct Port {
     standing: watch::Sender<Standing>,
-    /// Held for what its end does.
-    _accepting: AbortOnDropHandle<()>,
 }
 
 impl Port {
-    pub(super) fn open(listener: TcpListener, notice: Arc<Notice>, shared: Arc<Shared>) -> Self {
-        let (standing, watched) = watch::channel(Standing {
+    /// Listens for every worker; when it returns, all of them take connections.
+    pub(super) fn open(ip: IpAddr, notice: Arc<Notice>, workers: &Workers) -> Result<Self, Error> {
+        let listeners = listen_together(ip, notice.port, workers.count())?;
+        let standing = watch::Sender::new(Standing {
             notice,
             leaving: None,
         });
-        let accepting = AbortOnDropHandle::new(tokio::spawn(accept(listener, watched, shared)));
-        Self {
-            standing,
-            _accepting: accepting,
-        }
+        workers.listen(listeners, &standing);
+        Ok(Self { standing })
     }
 
     /// Answers with `notice` from the next request on.
@@ -69,30 +49,6 @@ impl Port {
                 standing.leaving = leaves.then(Instant::now);
             }
             changes
-        });
-    }
-}
-
-impl Drop for Port {
-    fn drop(&mut self) {
-        self.standing
-            .send_modify(|standing| standing.leaving = standing.leaving.or(Some(Instant::now())));
-    }
-}
-
-/// Accepts for ever. A connection that is one too many waits for its turn, and so do those
-/// behind it, in the kernel.
-async fn accept(listener: TcpListener, standing: watch::Receiver<Standing>, shared: Arc<Shared>) {
-    loop {
-        let stream = crate::listen::accept(&listener).await;
-        let Ok(permit) = Arc::clone(&shared.permits).acquire_owned().await else {
-            return;
-        };
-        let standing = standing.clone();
-        let server = Arc::clone(&shared);
-        shared.connections.spawn(async move {
-            server.protocol.serve(stream, standing).await;
-            drop(permit);
         });
     }
 }

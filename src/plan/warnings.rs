@@ -28,8 +28,11 @@ struct Swallows {
     warning: &'static str,
 }
 
-const OTHER_PROTOCOL: &str = "the proxy speaks another protocol to the backend than HTTP without TLS: \
-                          clients may get an error of the proxy in place of the answer";
+const OTHER_PROTOCOL: &str = "the proxy speaks another protocol to the backend than HTTP: clients may \
+                              get an error of the proxy in place of the answer";
+const OVER_TLS: &str = "the proxy speaks TLS to the backend: where it checks certificates, clients get \
+                        an error of the proxy in place of the answer, unless the backend has one that \
+                        it takes (--tls-folder)";
 const PROBED: &str = "the proxy probes the backend over HTTP and takes our 503 for a failure: clients get \
                       an error of the proxy in place of the answer; switch the check off for the time \
                       of the window";

@@ -1,8 +1,12 @@
 //! The server over real sockets, fed with notices by the test.
 
 mod answering;
+mod both_ways;
 mod ending;
+mod limits;
 mod serving;
+mod speaking;
+mod trust;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -15,7 +19,7 @@ use http::header::ACCEPT;
 use http_body_util::Empty;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -23,13 +27,18 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::listeners::Listeners;
 use super::source::Notices;
-use super::{DrainArgs, LimitArgs};
+use super::tls::Tls;
+use super::worker::Workers;
+use super::{DrainArgs, LimitArgs, TlsArgs};
 use crate::notice::{Notice, RetryAfterRule, WindowRef};
 use crate::shutdown::Shutdown;
 use crate::telemetry::Readiness;
 
 /// Longer than anything that is waited for here; whoever waits this long waits in vain.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// More than one, so that the kernel spreads connections.
+const WORKERS: usize = 2;
 
 struct Backend {
     wanted: watch::Sender<Option<Notices>>,
@@ -44,14 +53,25 @@ fn limits() -> LimitArgs {
         max_head: 8192,
         head_timeout: Duration::from_secs(10),
         idle_timeout: Duration::from_secs(60),
+        write_timeout: Duration::from_secs(10),
+        max_body: 1024 * 1024,
+        body_timeout: Duration::from_secs(5),
+        max_streams: 100,
+        max_resets: 20,
     }
 }
 
 impl Backend {
     fn start(limits: &LimitArgs) -> Self {
+        Self::start_with(limits, WORKERS, Tls::new(&TlsArgs::default()).unwrap())
+    }
+
+    fn start_with(limits: &LimitArgs, workers: usize, tls: Tls) -> Self {
         let (wanted, notices) = watch::channel(None);
         let (readiness, shutdown) = (Readiness::default(), Shutdown::default());
-        let listeners = Listeners::new(Ipv4Addr::LOCALHOST.into(), limits, readiness.clone());
+        let workers = Workers::start(workers, limits, &tls.config()).unwrap();
+        tokio::spawn(tls.follow());
+        let listeners = Listeners::new(Ipv4Addr::LOCALHOST.into(), workers, readiness.clone());
         let drain = DrainArgs {
             drain_delay: Duration::from_secs(2),
             drain_timeout: Duration::from_secs(5),
@@ -68,10 +88,13 @@ impl Backend {
 
     /// A backend that answers with `notice`.
     async fn with(notice: Notice) -> Self {
-        let backend = Self::start(&limits());
-        backend.wants(&[notice]);
-        backend.says(|report| report.starts_with("ready\n")).await;
-        backend
+        Self::start(&limits()).answering(notice).await
+    }
+
+    async fn answering(self, notice: Notice) -> Self {
+        self.wants(&[notice]);
+        self.says(|report| report.starts_with("ready\n")).await;
+        self
     }
 
     fn wants(&self, notices: &[Notice]) {
@@ -131,12 +154,12 @@ async fn connect(port: u16) -> TcpStream {
         .unwrap()
 }
 
-async fn send(stream: &mut TcpStream, request: &str) {
+async fn send(stream: &mut (impl AsyncWrite + Unpin), request: &str) {
     stream.write_all(request.as_bytes()).await.unwrap();
 }
 
 /// Reads one answer that bears a Content-Length: its head, its body.
-async fn receive(stream: &mut TcpStream) -> (String, String) {
+async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> (String, String) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(timeout(PATIENCE, stream.read_u8()).await.unwrap().unwrap());
@@ -157,7 +180,7 @@ fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// Reads until the server closes, and fails where it does not.
-async fn rest(stream: &mut TcpStream) -> String {
+async fn rest(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut rest = String::new();
     timeout(PATIENCE, stream.read_to_string(&mut rest))
         .await
@@ -168,11 +191,18 @@ async fn rest(stream: &mut TcpStream) -> String {
 
 const GET: &str = "GET /cart HTTP/1.1\r\nhost: shop.example\r\naccept: text/plain\r\n\r\n";
 
-type H2c = http2::SendRequest<Empty<Bytes>>;
+type H2 = http2::SendRequest<Empty<Bytes>>;
 
 /// A client that knows beforehand that the server speaks HTTP/2, and its connection.
-async fn h2c(port: u16) -> (H2c, JoinHandle<hyper::Result<()>>) {
-    let stream = TokioIo::new(connect(port).await);
+async fn h2c(port: u16) -> (H2, JoinHandle<hyper::Result<()>>) {
+    h2(connect(port).await).await
+}
+
+async fn h2<S>(stream: S) -> (H2, JoinHandle<hyper::Result<()>>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let stream = TokioIo::new(stream);
     let (client, connection) = http2::handshake(TokioExecutor::new(), stream)
         .await
         .unwrap();

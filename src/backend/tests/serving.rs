@@ -1,4 +1,4 @@
-//! Readiness and limits.
+//! Readiness, and how connections are spread.
 
 use similar_asserts::assert_eq;
 
@@ -34,48 +34,4 @@ async fn it_is_ready_once_every_notice_is_listened_for_and_names_what_is_missing
         report.contains(&format!("\nport {port}: shop/db-upgrade\n")),
         "{report}"
     );
-}
-
-#[tokio::test]
-async fn a_connection_that_never_asks_is_closed() {
-    let port = free_port().await;
-    let backend = Backend::start(&LimitArgs {
-        head_timeout: Duration::from_millis(300),
-        ..limits()
-    });
-    backend.wants(&[notice(port)]);
-    backend.says(|report| report.starts_with("ready\n")).await;
-    let mut silent = connect(port).await;
-    let mut slow = connect(port).await;
-    send(&mut slow, "GET / HT").await;
-    assert_eq!(rest(&mut silent).await, "");
-    // Cut off in the middle of its head.
-    let mut answer = Vec::new();
-    let ended = timeout(Duration::from_secs(12), slow.read_to_end(&mut answer))
-        .await
-        .unwrap();
-    assert_eq!((ended.unwrap(), answer), (0, vec![]));
-}
-
-#[tokio::test]
-async fn a_connection_that_is_one_too_many_waits_for_its_turn() {
-    let port = free_port().await;
-    let backend = Backend::start(&LimitArgs {
-        max_connections: 1,
-        ..limits()
-    });
-    backend.wants(&[notice(port)]);
-    backend.says(|report| report.starts_with("ready\n")).await;
-    let mut first = connect(port).await;
-    send(&mut first, GET).await;
-    receive(&mut first).await;
-    let mut second = connect(port).await;
-    send(&mut second, GET).await;
-    assert!(
-        timeout(Duration::from_millis(200), second.read_u8())
-            .await
-            .is_err()
-    );
-    drop(first);
-    receive(&mut second).await;
 }

@@ -5,18 +5,19 @@
 
 use k8s_openapi::api::networking::v1::Ingress;
 
-use super::{LONG_LIVED, OTHER_PROTOCOL, PROBED, Swallows, annotated, is_any_of};
+use super::{LONG_LIVED, OTHER_PROTOCOL, OVER_TLS, PROBED, Swallows, annotated, is_any_of};
 
 const OWN_ERROR_PAGES: &str = "the proxy puts a page of its own in the place of every 503, without \
                                our Retry-After; take 503 out of the list for the time of the window";
-const PASSTHROUGH: &str = "TLS is passed through to the backend, which speaks none: clients get no \
-                           answer; let the proxy end TLS for the time of the window";
+const PASSTHROUGH: &str = "TLS is passed through to the backend: clients get no answer unless it has a \
+                           certificate that they take (--tls-folder); let the proxy end TLS for the \
+                           time of the window";
 
 /// Sources: ingress-nginx, "Annotations"; HAProxy Ingress, "Configuration keys"; HAProxy Technologies'
 /// ingress controller, "Ingress annotations"; NGINX Ingress Controller, "Advanced configuration with
 /// annotations"; AWS Load Balancer Controller, "Ingress annotations"; Contour, "Annotations
 /// reference"; Traefik, "Kubernetes Ingress routing configuration".
-const ON_AN_INGRESS: [Swallows; 16] = [
+const ON_AN_INGRESS: [Swallows; 17] = [
     Swallows {
         annotation: "haproxy.org/check-http",
         does: |path| !path.is_empty(),
@@ -55,33 +56,38 @@ const ON_AN_INGRESS: [Swallows; 16] = [
     },
     Swallows {
         annotation: "nginx.ingress.kubernetes.io/backend-protocol",
-        does: |protocol| !is_any_of(protocol, &["HTTP", "GRPC"]),
+        does: |protocol| is_any_of(protocol, &["HTTPS", "GRPCS", "AUTO_HTTP"]),
+        warning: OVER_TLS,
+    },
+    Swallows {
+        annotation: "nginx.ingress.kubernetes.io/backend-protocol",
+        does: |protocol| is_any_of(protocol, &["FCGI"]),
         warning: OTHER_PROTOCOL,
     },
     Swallows {
         annotation: "haproxy-ingress.github.io/backend-protocol",
-        does: |protocol| !is_any_of(protocol, &["h1", "h2", "http", "grpc"]),
+        does: |protocol| is_any_of(protocol, &["h1-ssl", "h2-ssl", "https", "grpcs"]),
+        warning: OVER_TLS,
+    },
+    Swallows {
+        annotation: "haproxy-ingress.github.io/backend-protocol",
+        does: |protocol| is_any_of(protocol, &["fcgi"]),
         warning: OTHER_PROTOCOL,
     },
     Swallows {
         annotation: "haproxy.org/server-ssl",
         does: is_true,
-        warning: OTHER_PROTOCOL,
-    },
-    Swallows {
-        annotation: "haproxy.org/send-proxy-protocol",
-        does: |_| true,
-        warning: OTHER_PROTOCOL,
+        warning: OVER_TLS,
     },
     Swallows {
         annotation: "nginx.org/ssl-services",
         does: |_| true,
-        warning: OTHER_PROTOCOL,
+        warning: OVER_TLS,
     },
     Swallows {
         annotation: "alb.ingress.kubernetes.io/backend-protocol",
         does: |protocol| !is_any_of(protocol, &["HTTP"]),
-        warning: OTHER_PROTOCOL,
+        warning: OVER_TLS,
     },
     Swallows {
         annotation: "nginx.org/websocket-services",
@@ -96,7 +102,7 @@ const ON_AN_INGRESS: [Swallows; 16] = [
     Swallows {
         annotation: "appgw.ingress.kubernetes.io/backend-protocol",
         does: |protocol| !is_any_of(protocol, &["http"]),
-        warning: OTHER_PROTOCOL,
+        warning: OVER_TLS,
     },
 ];
 
@@ -158,6 +164,19 @@ mod tests {
         ] {
             assert_eq!(ingress(annotation, fine), [""; 0], "{annotation}: {fine}");
             assert_eq!(ingress(annotation, not).len(), 1, "{annotation}: {not}");
+        }
+        assert_eq!(
+            ingress("haproxy.org/send-proxy-protocol", "proxy-v2"),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn tls_and_what_is_no_http_are_warned_of_in_words_of_their_own() {
+        let annotation = "nginx.ingress.kubernetes.io/backend-protocol";
+        for (protocol, warning) in [("GRPCS", OVER_TLS), ("FCGI", OTHER_PROTOCOL)] {
+            let warned = format!("the annotation {annotation}: {warning}");
+            assert_eq!(ingress(annotation, protocol), [warned]);
         }
     }
 

@@ -5,7 +5,7 @@
 
 use k8s_openapi::api::core::v1::{Service, ServicePort};
 
-use super::{LONG_LIVED, OTHER_PROTOCOL, PROBED, Swallows, annotated, is_any_of};
+use super::{LONG_LIVED, OVER_TLS, PROBED, Swallows, annotated, is_any_of};
 
 /// Sources: Traefik, "Kubernetes Ingress routing configuration"; Contour, "Annotations reference";
 /// GKE, "Ingress configuration: HTTPS between load balancer and application"; HAProxy Technologies'
@@ -19,17 +19,17 @@ const ON_A_SERVICE: [Swallows; 4] = [
     Swallows {
         annotation: "traefik.ingress.kubernetes.io/service.serversscheme",
         does: |scheme| !is_any_of(scheme, &["http", "h2c"]),
-        warning: OTHER_PROTOCOL,
+        warning: OVER_TLS,
     },
     Swallows {
         annotation: "projectcontour.io/upstream-protocol.tls",
         does: |ports| !ports.is_empty(),
-        warning: OTHER_PROTOCOL,
+        warning: OVER_TLS,
     },
     Swallows {
         annotation: "cloud.google.com/app-protocols",
         does: |ports| ports.to_ascii_uppercase().contains("HTTPS"),
-        warning: OTHER_PROTOCOL,
+        warning: OVER_TLS,
     },
 ];
 
@@ -49,8 +49,9 @@ fn of_port(port: &ServicePort) -> Option<String> {
     let plain = port.app_protocol.is_some();
     if !plain && (number == 443 || name.starts_with("https")) {
         return Some(format!(
-            "port {number} looks like HTTPS: who speaks TLS to it gets no answer; hold the Ingress \
-             in front of it, or write appProtocol: http where it is none"
+            "port {number} looks like HTTPS: who checks certificates gets no answer, unless the backend \
+             has one that he takes (--tls-folder); hold the Ingress in front of it, or write \
+             appProtocol: http where it is none"
         ));
     }
     let app_protocol = port.app_protocol.as_deref()?;
@@ -76,8 +77,9 @@ mod tests {
         assert_eq!(
             service(https),
             [
-                "port 443 looks like HTTPS: who speaks TLS to it gets no answer; hold the Ingress \
-                 in front of it, or write appProtocol: http where it is none"
+                "port 443 looks like HTTPS: who checks certificates gets no answer, unless the backend \
+                 has one that he takes (--tls-folder); hold the Ingress in front of it, or write \
+                 appProtocol: http where it is none"
             ]
         );
         assert_eq!(

@@ -1,0 +1,151 @@
+//! Answers of a port that are ready to be sent.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use http::header::{CONTENT_LENGTH, DATE};
+use tokio::time::Instant;
+
+use crate::notice::{Answer, Notice, TURNS, Variant, connection_closes, good_until, render};
+
+/// For how long an answer is ready at most where, while it is, connections begin to be closed.
+const SHORT: Duration = Duration::from_millis(100);
+
+/// For how long a variant is kept that nobody asks for.
+const KEPT: Duration = Duration::from_secs(10);
+
+/// The answers of one port that were rendered at most a second ago, on one worker.
+#[derive(Debug, Default)]
+pub(super) struct Shelf {
+    variants: Vec<Rows>,
+    turn: u32,
+}
+
+/// One variant: an answer for each turn.
+#[derive(Debug)]
+struct Rows {
+    variant: Variant,
+    turns: Vec<Option<Rc<Ready>>>,
+    rendered: Instant,
+}
+
+/// An answer that is ready to be sent.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) answer: Answer,
+    /// The status line of HTTP/1.1, and all fields but the origin's, `Connection` and what `end` has.
+    pub(super) head: Vec<u8>,
+    /// The length where it is 0, `Date`, and the empty line: it is where hyper has them.
+    pub(super) end: Vec<u8>,
+    /// Whether it is to be the last of its connection.
+    pub(super) closes: bool,
+    until: Instant,
+}
+
+impl Shelf {
+    /// The answer of `variant`, and of the next turn. It is rendered where it is not ready.
+    pub(super) fn take(&mut self, variant: Variant, notice: &Notice, now: Instant) -> Rc<Ready> {
+        self.turn = (self.turn + 1) % TURNS;
+        let turn = self.turn;
+        let known = self
+            .variants
+            .iter()
+            .position(|rows| rows.variant == variant);
+        let place = known.unwrap_or_else(|| {
+            self.variants.retain(|rows| rows.rendered + KEPT > now);
+            self.variants.push(Rows::new(variant, now));
+            self.variants.len() - 1
+        });
+        self.variants[place].take(turn, notice, now)
+    }
+}
+
+impl Rows {
+    fn new(variant: Variant, now: Instant) -> Self {
+        Self {
+            variant,
+            turns: Vec::new(),
+            rendered: now,
+        }
+    }
+
+    fn take(&mut self, turn: u32, notice: &Notice, now: Instant) -> Rc<Ready> {
+        let place = turn as usize;
+        if let Some(Some(ready)) = self.turns.get(place)
+            && now < ready.until
+        {
+            return Rc::clone(ready);
+        }
+        let at = Utc::now();
+        let mut answer = render(self.variant, notice, at, turn);
+        // A page is large, and often the same for every turn.
+        let others = self.turns.iter().flatten();
+        if let Some(same) = others
+            .map(|other| &other.answer.body)
+            .find(|body| **body == answer.body)
+        {
+            answer.body = same.clone();
+        }
+        let ready = Rc::new(Ready::new(answer, notice, at, now));
+        self.rendered = now;
+        if self.turns.len() <= place {
+            self.turns.resize(place + 1, None);
+        }
+        self.turns[place] = Some(Rc::clone(&ready));
+        ready
+    }
+}
+
+impl Ready {
+    /// `now` is `at` by the clock that nobody sets.
+    fn new(answer: Answer, notice: &Notice, at: DateTime<Utc>, now: Instant) -> Self {
+        let until = good_until(notice, at);
+        let closes = connection_closes(notice, at);
+        let last = until - TimeDelta::nanoseconds(1);
+        let most = if connection_closes(notice, last) == closes {
+            Duration::MAX
+        } else {
+            SHORT
+        };
+        let good = (until - at).to_std().unwrap_or_default().min(most);
+        Self {
+            head: head(&answer),
+            end: end(&answer, at),
+            answer,
+            closes,
+            until: now + good,
+        }
+    }
+}
+
+fn head(answer: &Answer) -> Vec<u8> {
+    let status = answer.status;
+    let reason = status.canonical_reason().unwrap_or("<none>");
+    let mut head = format!("HTTP/1.1 {} {reason}\r\n", status.as_str()).into_bytes();
+    let is_empty = answer.body.is_empty();
+    let fields = answer.headers.iter();
+    for (name, value) in fields.filter(|(name, _)| !is_empty || *name != CONTENT_LENGTH) {
+        line(&mut head, name.as_str(), value.as_bytes());
+    }
+    head
+}
+
+fn end(answer: &Answer, at: DateTime<Utc>) -> Vec<u8> {
+    let mut end = Vec::new();
+    let length = answer.headers.get(CONTENT_LENGTH);
+    if let Some(length) = length.filter(|_| answer.body.is_empty()) {
+        line(&mut end, CONTENT_LENGTH.as_str(), length.as_bytes());
+    }
+    let date = at.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    line(&mut end, DATE.as_str(), date.as_bytes());
+    end.extend_from_slice(b"\r\n");
+    end
+}
+
+/// Writes a field line.
+pub(super) fn line(to: &mut Vec<u8>, name: &str, value: &[u8]) {
+    for part in [name.as_bytes(), b": ", value, b"\r\n"] {
+        to.extend_from_slice(part);
+    }
+}
