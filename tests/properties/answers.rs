@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use entracte::notice::{
-    Answer, Head, Notice, RetryAfterFormat, RetryAfterRule, TURNS, WindowRef, answer, choose,
-    good_until, render,
+    Answer, Head, Notice, Page, Render, RetryAfterFormat, RetryAfterRule, TURNS, WindowRef, answer,
+    choose, good_until, render,
 };
 use proptest::prelude::*;
 use serde_json::Value;
@@ -142,6 +142,16 @@ fn rule() -> impl Strategy<Value = RetryAfterRule> {
     })
 }
 
+/// A page of the user's: as it is, or with the message in a paragraph.
+fn page() -> impl Strategy<Value = Page> {
+    let template = "<p>{{ message }}</p>{{ retry_after }}";
+    prop_oneof![
+        any::<String>().prop_map(|html| (Render::Verbatim, html)),
+        Just((Render::Template, template.to_owned())),
+    ]
+    .prop_map(|(render, html)| Page { render, html })
+}
+
 /// A notice whose stretch ends near `now`, or far from it, or never.
 fn notice(now: DateTime<Utc>) -> impl Strategy<Value = Notice> {
     let nanoseconds = prop_oneof![
@@ -164,8 +174,9 @@ fn notice(now: DateTime<Utc>) -> impl Strategy<Value = Notice> {
         Just(vec!["/healthz".to_owned(), "/".to_owned()])
     ];
     let states = (proptest::bool::weighted(0.1), proptest::bool::weighted(0.1));
-    (until, message, window, checks, states, rule()).prop_map(
-        move |(until, message, name, health_checks, (restoring, released), retry_after)| {
+    let page = proptest::option::weighted(0.2, page());
+    (until, message, window, checks, states, rule(), page).prop_map(
+        move |(until, message, name, health_checks, (restoring, released), retry_after, page)| {
             let window = WindowRef {
                 namespace: "shop".into(),
                 name,
@@ -178,6 +189,7 @@ fn notice(now: DateTime<Utc>) -> impl Strategy<Value = Notice> {
                 restoring,
                 released,
                 retry_after,
+                page,
                 ..Notice::new(window, "1".into(), 20_001)
             }
         },
@@ -301,6 +313,13 @@ proptest! {
                 let seconds = problem["retryAfter"].to_string();
                 prop_assert_eq!(Some(seconds.as_str()), read.text("retry-after"));
             }
+        } else if let Some(page) = notice.page.as_ref().filter(|_| read.is("text/html")) {
+            let shown = String::from_utf8(read.body).unwrap();
+            if page.render == Render::Verbatim {
+                prop_assert_eq!(&shown, &page.html);
+            } else if message.is_some() {
+                prop_assert_eq!(shown.matches('<').count(), 2);
+            }
         } else if read.is("text/html") {
             let bare = Notice { message: None, ..notice.clone() };
             let bare = render(choose(&asked.head(), &bare).variant, &bare, now, turn);
@@ -318,7 +337,10 @@ proptest! {
                     .replace("&quot;", "\"")
                     .replace("&#39;", "'")
                     .replace("&amp;", "&");
-                prop_assert_eq!(unescaped, message);
+                // HTML allows no other control characters.
+                let is_kept = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+                let allowed = |c| if is_kept(c) { c } else { ' ' };
+                prop_assert_eq!(unescaped, message.chars().map(allowed).collect::<String>());
             }
         } else if read.is("text/plain") && read.status == 503 {
             let text = String::from_utf8(read.body).unwrap();
