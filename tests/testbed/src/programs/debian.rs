@@ -14,7 +14,8 @@ use std::{
 
 use tokio::process::Command;
 
-use super::build::{last_lines, mortal};
+use super::build::last_lines;
+use crate::process::mortal;
 
 /// Where a package has its programs.
 const FOLDERS: [&str; 2] = ["usr/sbin", "usr/bin"];
@@ -75,13 +76,13 @@ pub(super) async fn unpack(pins: &Path, programs: &[&str], into: &Path) -> Resul
     let packages = fs::read_to_string(&list).map_err(|error| failed(&list, error))?;
     let fetched = into.join("packages");
     fs::create_dir(&fetched).map_err(|error| failed(&fetched, error))?;
-    let mut apt = mortal("apt-get");
+    let mut apt = mortal("apt-get", "TERM");
     apt.args(["download", "--quiet"])
         .args(packages.split_whitespace())
         .current_dir(&fetched);
     run("apt-get", apt).await?;
     for package in files(&fetched).map_err(|error| failed(&fetched, error))? {
-        let mut dpkg = mortal("dpkg");
+        let mut dpkg = mortal("dpkg", "TERM");
         dpkg.arg("--extract").arg(package).arg(into.join("root"));
         run("dpkg", dpkg).await?;
     }
@@ -137,7 +138,7 @@ fn libraries(into: &Path) -> Result<String, DebianError> {
 
 /// What the linker does not find.
 async fn missing(program: &Path, libraries: &Path) -> Result<String, DebianError> {
-    let mut ldd = mortal("ldd");
+    let mut ldd = mortal("ldd", "TERM");
     ldd.arg(program).env("LD_LIBRARY_PATH", libraries);
     let output = run("ldd", ldd).await?;
     let text = String::from_utf8_lossy(&output.stdout);

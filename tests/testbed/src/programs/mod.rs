@@ -2,11 +2,12 @@
 //! custom resource definitions that some of them need.
 //!
 //! Each family is a folder below `tests/testbed/programs` with files that pin what is built; it is
-//! cached under their hash.
+//! cached under their hash. Other tests have families of their own.
 
 mod build;
 mod debian;
 mod manifest;
+mod packages;
 pub mod peers;
 mod wheel;
 
@@ -59,16 +60,19 @@ pub struct Family {
     manifests: &'static [Manifest],
 }
 
-/// Where the files of a family come from.
+/// Where the files of a family come from, and the folder with what pins them: one below
+/// `tests/testbed/programs`, or an absolute path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// Go modules, pinned by the `go.mod` and `go.sum` in a folder below `tests/testbed/programs`:
-    /// the programs are its `tool` lines, and the manifests lie in its modules.
+    /// Go modules, pinned by a `go.mod` and a `go.sum`: the programs are its `tool` lines, and the
+    /// manifests lie in its modules. The folder may have packages of its own.
     Go(&'static str),
-    /// A Python wheel that has a program in it, pinned by the `requirements.txt` in such a folder.
+    /// A Python wheel that has a program in it, pinned by a `requirements.txt`.
     Wheel(&'static str),
     /// Debian's packages that the `packages.txt` in such a folder names, in apt's version.
     Debian(&'static str),
+    /// Python packages, pinned by a `requirements.txt`: the folder is for `PYTHONPATH`.
+    Packages(&'static str),
 }
 
 impl Source {
@@ -76,7 +80,7 @@ impl Source {
     fn pins(self) -> &'static [&'static str] {
         match self {
             Self::Go(_) => &["go.mod", "go.sum"],
-            Self::Wheel(_) => &["requirements.txt"],
+            Self::Wheel(_) | Self::Packages(_) => &["requirements.txt"],
             Self::Debian(_) => &["packages.txt"],
         }
     }
@@ -134,9 +138,26 @@ const ENVOY_WHEEL: Family = Family {
 };
 
 impl Family {
+    /// A family without definitions of custom resources.
+    pub const fn new(
+        name: &'static str,
+        source: Source,
+        programs: &'static [&'static str],
+    ) -> Self {
+        Self {
+            name,
+            source,
+            programs,
+            manifests: &[],
+        }
+    }
+
     /// The folder with the family's pins.
     pub fn pins(&self) -> PathBuf {
-        let (Source::Go(folder) | Source::Wheel(folder) | Source::Debian(folder)) = self.source;
+        let (Source::Go(folder)
+        | Source::Wheel(folder)
+        | Source::Debian(folder)
+        | Source::Packages(folder)) = self.source;
         Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("programs")
             .join(folder)
@@ -288,15 +309,43 @@ fn absolute(path: PathBuf) -> PathBuf {
 }
 
 fn pins_hash(family: &Family) -> Result<u64, PlanError> {
+    let folder = family.pins();
+    let mut paths: Vec<_> = family
+        .source
+        .pins()
+        .iter()
+        .map(|name| folder.join(name))
+        .collect();
+    if let Source::Go(_) = family.source {
+        let sources = go_files(&folder);
+        paths.extend(sources.map_err(|source| PlanError::Pins {
+            path: folder,
+            source,
+        })?);
+    }
     let mut pins = Vec::new();
-    for name in family.source.pins() {
-        let path = family.pins().join(name);
+    for path in paths {
         match fs::read(&path) {
             Ok(content) => pins.extend(content),
             Err(source) => return Err(PlanError::Pins { path, source }),
         }
     }
     Ok(fnv1a(&pins))
+}
+
+/// The sources of a module's own packages, each time in the same order.
+fn go_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(go_files(&path)?);
+        } else if path.extension().is_some_and(|extension| extension == "go") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// FNV-1a, 64 bits: the same in every release of Rust, which the standard library's hasher does
@@ -360,6 +409,7 @@ mod tests {
                     Source::Go(_) => format!("/{program}"),
                     Source::Wheel(_) => format!("{program}-server=="),
                     Source::Debian(_) => panic!("{} is not pinned", family.name),
+                    Source::Packages(_) => format!("{program}=="),
                 };
                 assert!(pins.contains(&pin), "{}: no pin of {program}", family.name);
             }

