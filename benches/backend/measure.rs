@@ -138,7 +138,7 @@ impl Bench<'_> {
         let before = usage::cpu(process)?;
         let seconds = self.options.seconds;
         let report = self.clients.load(case, running, answer, seconds).await?;
-        let cpu = usage::cpu(process)? - before;
+        let cpu = usage::cpu(process)?.saturating_sub(before);
         Ok(Sample::new(&report, cpu, at_start, usage::rss(process)?))
     }
 
@@ -148,7 +148,7 @@ impl Bench<'_> {
         let at_start = usage::rss(process)?;
         let before = usage::cpu(process)?;
         let (idle, report) = self.clients.idle(running, answer).await?;
-        let cpu = usage::cpu(process)? - before;
+        let cpu = usage::cpu(process)?.saturating_sub(before);
         sleep(SETTLE).await;
         let rss = usage::rss(process)?;
         let stayed = idle.close().await?;

@@ -12,6 +12,10 @@ const FIELDS: usize = 48;
 
 /// What some bytes begin with.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart where it is made"
+)]
 pub(super) enum Request<'a> {
     /// A head that is not whole yet, as far as one can tell.
     Unfinished,

@@ -130,7 +130,8 @@ async fn version(kind: Kind, program: &Path) -> Result<String> {
     let text = String::from_utf8_lossy(&text);
     let mut words = text.split(|c: char| !(c.is_ascii_digit() || c == '.'));
     let version = words.find(|word| word.split('.').count() >= 3 && !word.starts_with('.'));
-    let version = version.ok_or_else(|| format!("{program:?} does not say its version: {text}"))?;
+    let version =
+        version.ok_or_else(|| format!("{} does not say its version: {text}", program.display()))?;
     Ok(version.to_owned())
 }
 

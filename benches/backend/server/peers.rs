@@ -3,6 +3,7 @@
 //! long as the client likes.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -77,7 +78,7 @@ fn nginx(kind: Kind, answer: &Answer, [h1, h2]: [SocketAddr; 2]) -> Result<Strin
     let mut fields = String::new();
     for (name, value) in answer.common().into_iter().chain([retry_after]) {
         if name != "content-type" {
-            fields += &format!("      add_header {name} {} always;\n", quoted(value)?);
+            writeln!(fields, "      add_header {name} {} always;", quoted(value)?)?;
         }
     }
     let content_type = quoted(answer.field("content-type")?)?;
@@ -114,7 +115,7 @@ fn haproxy(answer: &Answer, h1: SocketAddr) -> Result<String> {
     let mut fields = format!("hdr retry-after '%[date,neg,add({end})]'");
     for (name, value) in answer.common() {
         if name != "content-type" {
-            fields += &format!(" hdr {name} {}", quoted(value)?);
+            write!(fields, " hdr {name} {}", quoted(value)?)?;
         }
     }
     let content_type = quoted(answer.field("content-type")?)?;

@@ -82,7 +82,7 @@ mod tests {
             let pinned = match family.source {
                 Source::Wheel(_) => pins.contains("==") && pins.contains("--hash=sha256:"),
                 Source::Debian(_) => !pins.trim().is_empty(),
-                Source::Go(_) => panic!("{} is not fetched", family.name),
+                Source::Go(_) | Source::Packages(_) => panic!("{} is no peer", family.name),
             };
             assert!(pinned, "{}: {pins}", family.name);
         }
