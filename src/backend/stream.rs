@@ -15,15 +15,15 @@ use super::activity::Activity;
 #[derive(Debug)]
 pub(super) struct Stream<S> {
     before: Bytes,
-    stream: S,
+    inner: S,
     activity: Rc<Activity>,
 }
 
 impl<S> Stream<S> {
-    pub(super) fn new(before: Bytes, stream: S, activity: Rc<Activity>) -> Self {
+    pub(super) fn new(before: Bytes, inner: S, activity: Rc<Activity>) -> Self {
         Self {
             before,
-            stream,
+            inner,
             activity,
         }
     }
@@ -45,7 +45,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Stream<S> {
             return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
         if buf.filled().len() > before {
             self.activity.hear(Instant::now());
         }
@@ -59,7 +59,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stream<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        let written = Pin::new(&mut self.inner).poll_write(cx, buf);
         self.activity.write(written.is_pending());
         written
     }
@@ -69,20 +69,20 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stream<S> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        let written = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
         self.activity.write(written.is_pending());
         written
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.inner.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        Pin::new(&mut self.inner).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 }
