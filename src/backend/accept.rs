@@ -56,9 +56,10 @@ pub(super) async fn serve(
 fn begin(stream: TcpStream, desk: &Rc<Desk>, worker: &Rc<Worker>) {
     let activity = Activity::new(Rc::clone(desk), Instant::now());
     let place = worker.roster.enter(&activity);
-    let worker = Rc::clone(worker);
-    spawn_local(async move {
-        connection::serve(stream, &activity, &worker).await;
-        drop(place);
-    });
+    spawn_local(connection::serve(
+        stream,
+        activity,
+        place,
+        Rc::clone(worker),
+    ));
 }

@@ -2,12 +2,14 @@
 
 use std::rc::Rc;
 
+use bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tracing::debug;
 
 use super::activity::Activity;
 use super::plain::{self, Next};
+use super::roster::Place;
 use super::stream::Stream;
 use super::worker::Worker;
 
@@ -16,18 +18,35 @@ use super::worker::Worker;
 ///
 /// It is closed when its time is over (see [`Activity::look`]). A request that was read is always
 /// answered first.
-pub(super) async fn serve(mut stream: TcpStream, activity: &Rc<Activity>, worker: &Worker) {
-    let next = plain::serve(&mut stream, activity, &worker.buffers).await;
-    let whole = |before| Stream::new(before, stream, Rc::clone(activity));
-    // Boxed: few connections come here, and those that do not should not have the room for it.
-    match next {
-        Next::Closed => {}
-        Next::Http(before) => Box::pin(worker.http.serve(whole(before), activity)).await,
-        Next::Tls(before) => Box::pin(tls(whole(before), activity, worker)).await,
+///
+/// What is returned is small, for there is one for each idle connection: what few come to is boxed.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async fn keeps its arguments twice"
+)]
+pub(super) fn serve(
+    mut stream: TcpStream,
+    activity: Rc<Activity>,
+    place: Place,
+    worker: Rc<Worker>,
+) -> impl Future<Output = ()> {
+    async move {
+        match plain::serve(&mut stream, &activity, &worker.buffers).await {
+            Next::Closed => {}
+            Next::Http(before) => Box::pin(http(before, stream, activity, worker)).await,
+            Next::Tls(before) => Box::pin(tls(before, stream, activity, worker)).await,
+        }
+        drop(place);
     }
 }
 
-async fn tls(stream: Stream<TcpStream>, activity: &Rc<Activity>, worker: &Worker) {
+async fn http(before: Bytes, stream: TcpStream, activity: Rc<Activity>, worker: Rc<Worker>) {
+    let stream = Stream::new(before, stream, Rc::clone(&activity));
+    worker.http.serve(stream, &activity).await;
+}
+
+async fn tls(before: Bytes, stream: TcpStream, activity: Rc<Activity>, worker: Rc<Worker>) {
+    let stream = Stream::new(before, stream, Rc::clone(&activity));
     let acceptor = TlsAcceptor::from(worker.tls.borrow().clone());
     let stream = tokio::select! {
         biased;
@@ -35,7 +54,7 @@ async fn tls(stream: Stream<TcpStream>, activity: &Rc<Activity>, worker: &Worker
         _ = activity.ended() => return,
     };
     match stream {
-        Ok(stream) => worker.http.serve(stream, activity).await,
+        Ok(stream) => worker.http.serve(stream, &activity).await,
         Err(error) => debug!(%error, "no TLS"),
     }
 }

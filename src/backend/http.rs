@@ -99,7 +99,11 @@ impl Http {
         connection.as_mut().graceful_shutdown();
         if ending == Ending::AtOnce {
             // Once, so that HTTP/2 can say GOAWAY.
-            let _ = poll!(connection.as_mut());
+            poll_fn(|cx| {
+                drop(connection.as_mut().poll(cx));
+                Poll::Ready(())
+            })
+            .await;
             return;
         }
         if let Ok(ended) = timeout(self.body_timeout + FAREWELL, connection).await {

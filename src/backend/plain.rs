@@ -86,11 +86,11 @@ struct Connection<'a> {
 }
 
 /// Answers on `stream` for as long as only plain requests are read from it.
-pub(super) async fn serve(
-    stream: &mut TcpStream,
-    activity: &Activity,
-    buffers: &RefCell<Buffers>,
-) -> Next {
+pub(super) fn serve<'a>(
+    stream: &'a mut TcpStream,
+    activity: &'a Activity,
+    buffers: &'a RefCell<Buffers>,
+) -> impl Future<Output = Next> {
     let mut connection = Connection {
         stream,
         activity,
@@ -99,7 +99,7 @@ pub(super) async fn serve(
         longest: buffers.borrow().input.len(),
         kept: None,
     };
-    poll_fn(|cx| connection.poll(cx)).await
+    poll_fn(move |cx| connection.poll(cx))
 }
 
 impl Buffers {

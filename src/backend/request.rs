@@ -11,6 +11,10 @@ use crate::notice::Head;
 const FIELDS: usize = 48;
 
 /// What some bytes begin with.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is taken apart where it is made, and never kept"
+)]
 #[derive(Debug)]
 #[expect(
     clippy::large_enum_variant,

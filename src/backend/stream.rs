@@ -20,10 +20,10 @@ pub(super) struct Stream<S> {
 }
 
 impl<S> Stream<S> {
-    pub(super) fn new(before: Bytes, stream: S, activity: Rc<Activity>) -> Self {
+    pub(super) fn new(before: Bytes, inner: S, activity: Rc<Activity>) -> Self {
         Self {
             before,
-            inner: stream,
+            inner,
             activity,
         }
     }

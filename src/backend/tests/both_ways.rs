@@ -188,14 +188,14 @@ async fn every_request_gets_the_same_bytes_and_leaves_its_connection_as_it_was()
 async fn requests_of_both_kinds_that_come_at_once_are_answered_in_turn() {
     let port = free_port().await;
     let _backend = Backend::with(answering(port)).await;
-    let plain_one = "GET / HTTP/1.1\r\nhost: x\r\naccept: text/html\r\n\r\n";
+    let get = "GET / HTTP/1.1\r\nhost: x\r\naccept: text/html\r\n\r\n";
     let with_body = "POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nGET /";
     let bytes = [
-        &plain_one.repeat(500),
+        &get.repeat(500),
         with_body,
-        plain_one,
+        get,
         with_body,
-        &plain_one.repeat(500),
+        &get.repeat(500),
         LAST,
     ]
     .concat();
