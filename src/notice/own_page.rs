@@ -6,7 +6,7 @@
 //!
 //! | value | what it is | unknown |
 //! |---|---|---|
-//! | `message` | the user's words | where there are none |
+//! | `message` | the user's words; empty where there are none | never |
 //! | `window.namespace`, `window.name` | the window | never |
 //! | `start` | when the maintenance began | never, as the controller writes notices |
 //! | `end` | when it ends, which is to come | for a window that always holds, while a restore waits, and once it is past |
@@ -205,7 +205,10 @@ fn values(notice: &Notice, now: DateTime<Utc>, retry_after: u64) -> Value {
     ];
     let text = |instant| Value::from(to_text(instant));
     let values = [
-        ("message", notice.message.as_deref().map(Value::from)),
+        (
+            "message",
+            Some(Value::from(notice.message.as_deref().unwrap_or_default())),
+        ),
         ("window", Some(Value::from_pairs(window))),
         ("start", notice.start.map(text)),
         ("end", end.map(text)),

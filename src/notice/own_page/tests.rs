@@ -113,6 +113,8 @@ fn what_is_unknown_may_be_asked_for() {
         ..notice()
     };
     assert_eq!(filled_in(html, &no_words), "- 2026-12-06T03:00:00Z");
+    assert_eq!(check(&template("<p>{{ message }}")), Ok(()));
+    assert_eq!(filled_in("<p>{{ message }}", &no_words), "<p>");
     let no_start = Notice {
         start: None,
         ..notice()
@@ -154,8 +156,8 @@ fn what_is_wrong_with_a_template_is_said_with_its_line_and_what_to_write() {
             format!("line 2: `end` is undefined, {unless_asked_for}"),
         ),
         (
-            "{{ message | upper }}",
-            format!("line 1: `message` is undefined, {unless_asked_for}"),
+            "{{ end | upper }}",
+            format!("line 1: `end` is undefined, {unless_asked_for}"),
         ),
         (
             "\n\n{{ end | strftime('%H:%M') }}",
