@@ -16,10 +16,6 @@ const FIELDS: usize = 48;
     reason = "it is taken apart where it is made, and never kept"
 )]
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is taken apart where it is made"
-)]
 pub(super) enum Request<'a> {
     /// A head that is not whole yet, as far as one can tell.
     Unfinished,
