@@ -1,13 +1,13 @@
 //! HTTP by hyper: everything that HTTP/1.0, HTTP/1.1 and HTTP/2 allow.
 
 use std::convert::Infallible;
-use std::future;
+use std::future::{self, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::poll;
 use http::header::{CONNECTION, EXPECT};
 use http::{HeaderValue, Request, Response, Version, request};
 use http_body_util::{BodyExt, Full, Limited};
