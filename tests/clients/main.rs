@@ -8,6 +8,7 @@
 //! | curl | `curl` | every version of HTTP, formats, HEAD, uploads, `Expect`, WebSocket, TLS, PROXY protocol | the notice |
 //! | curl, urllib3, requests, go-retryablehttp | `curl`, `python`, `go` | once, before the end, with their own retries | the app, after the end: by both forms of Retry-After |
 //! | grpc-go | `go` | a call, without and with a retry policy | UNAVAILABLE with the message; the app, when it was told to come back |
+//! | Chromium | `chromium` | `fetch` from a page of another origin; the page itself | the status, body and Retry-After; message, countdown, no complaint, and the app after the end |
 //! | those who mean harm | `abuse` | too slow, too much, without end, and what is no HTTP | everybody else is answered; memory and time are bounded |
 //! | h2spec | `h2spec` | what RFC 9113 and RFC 7541 say | nothing that fails |
 //!
@@ -15,6 +16,7 @@
 //! and Python packages, pinned in `go/` and `python/`, into the cache of the testbed.
 
 mod abuse;
+mod chromium;
 mod curl;
 mod go;
 mod h2spec;
