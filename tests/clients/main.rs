@@ -15,10 +15,17 @@
 //! What they need is installed by the tests: programs of the system where they may, and Go modules
 //! and Python packages, pinned in `go/` and `python/`, into the cache of the testbed.
 
+#[cfg(test)]
 mod abuse;
+#[cfg(test)]
 mod chromium;
+#[cfg(test)]
 mod curl;
+#[cfg(test)]
 mod go;
+#[cfg(test)]
 mod h2spec;
+#[cfg(test)]
 mod python;
+#[cfg(test)]
 mod stage;

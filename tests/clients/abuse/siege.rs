@@ -58,7 +58,7 @@ impl Siege {
         let (stop, stopped) = watch::channel(());
         let address = backend.address;
         // A thread of its own: what it measures is not our own work at the attack.
-        let bystander = tokio::task::spawn_blocking(move || stand_by(address, stopped));
+        let bystander = tokio::task::spawn_blocking(move || stand_by(address, &stopped));
         Self {
             backend,
             begun: Instant::now(),
@@ -143,7 +143,7 @@ impl fmt::Display for Figures {
     }
 }
 
-fn stand_by(address: SocketAddr, stopped: watch::Receiver<()>) -> Vec<Option<Duration>> {
+fn stand_by(address: SocketAddr, stopped: &watch::Receiver<()>) -> Vec<Option<Duration>> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     runtime.unwrap().block_on(async {
         let mut answers = Vec::new();
