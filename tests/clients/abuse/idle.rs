@@ -12,9 +12,8 @@ use super::siege::Siege;
 
 const CONNECTIONS: u64 = 10_000;
 
-/// What a connection may take that has asked once: the buffers that it was read into and answered
-/// from are the most of it.
-const KIB_FOR_EACH: u64 = 24;
+/// What a connection may take that has asked once: it keeps no buffer while it is idle.
+const KIB_FOR_EACH: u64 = 4;
 
 /// So many are opened at a time.
 const AT_A_TIME: usize = 64;
