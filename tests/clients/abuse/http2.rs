@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::MIB;
 use super::frames::{
     CANCEL, CONTINUATION, END_HEADERS, END_STREAM, GET, HEADERS, NO_WINDOW, PING, RST_STREAM,
     SETTINGS, frame, preface, stream,
 };
 use super::siege::Siege;
+use super::{HEAD_TIMEOUT, MIB};
 
 /// Pieces: the preface, and then each of those that `piece` makes of its number.
 fn after_the_preface(
@@ -70,7 +70,7 @@ async fn fields_that_go_on_for_ever_end_the_connection() {
 
 #[tokio::test]
 async fn pings_and_settings_without_an_end_hold_nobody_else_up() {
-    let siege = Siege::begin(&["--idle-timeout", "2s"]).await;
+    let siege = Siege::begin(&HEAD_TIMEOUT).await;
     let piece = |number: u32| match number % 2 {
         0 => frame(PING, 0, 0, b"entracte").repeat(1000),
         _ => frame(SETTINGS, 0, 0, &[]).repeat(1000),
