@@ -183,8 +183,36 @@ impl Pages {
         .collect()
     }
 
+    /// What the object says of each page that is wanted of it. One that is wanted meanwhile is read by
+    /// the next look, for it is not known.
+    fn read(
+        &self,
+        namespace: &str,
+        name: &str,
+        seen: &Seen,
+    ) -> Option<BTreeMap<PageRef, Result<Arc<Page>, Flaw>>> {
+        let Seen::Now(object) = seen else {
+            return None;
+        };
+        let wanted = self
+            .known
+            .of(namespace, &name.to_owned())?
+            .wanted
+            .into_keys();
+        let read = wanted.map(|of| {
+            let read = page::read(object.as_deref(), &of);
+            (of, read)
+        });
+        Some(read.collect())
+    }
+
     /// Whether that is news.
     fn record(&self, namespace: &str, name: &str, seen: Result<Seen, Error>) -> bool {
+        // A template is tried for a while: not while others wait to see what is known.
+        let read = seen
+            .as_ref()
+            .ok()
+            .and_then(|seen| self.read(namespace, name, seen));
         self.known.change(namespace, |known| {
             let Some(known) = known.get_mut(name) else {
                 // Nobody wants it any more.
@@ -196,8 +224,9 @@ impl Pages {
                 Ok(Seen::AsBefore) => return false,
                 Ok(Seen::Now(object)) => {
                     known.version = object.as_deref().and_then(ResourceExt::resource_version);
-                    for (wanted, read) in &mut known.wanted {
-                        *read = Some(page::read(object.as_deref(), wanted));
+                    let mut read = read.unwrap_or_default();
+                    for (wanted, result) in &mut known.wanted {
+                        *result = read.remove(wanted);
                     }
                 }
                 Err(error) => {

@@ -16,6 +16,8 @@
 //! Instants are RFC 3339 in UTC. What is unknown may be asked for (`{% if end %}`) and may not be
 //! printed. Whatever is printed is escaped for HTML, but for what the template calls `safe`.
 
+use std::{io, thread};
+
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use minijinja::{AutoEscape, Environment, ErrorKind, Template, UndefinedBehavior, Value};
 use thiserror::Error;
@@ -30,8 +32,18 @@ use crate::schedule::Zone;
 pub const MOST_BYTES: usize = 256 * 1024;
 
 /// What one rendering may do: an instruction costs 1, and so do 64 bytes that it makes, wherever they
-/// go. So it takes up 1.3 MB at most, and some milliseconds.
-const FUEL: u64 = 20_000;
+/// go. So it takes up 640 KB at most, and some milliseconds.
+const FUEL: u64 = 10_000;
+
+/// The least stack, in bytes, of a thread that renders templates. Values may be nested as deep as fuel
+/// goes, and printing one takes the stack for all of its levels.
+pub const STACK: usize = 64 * 1024 * 1024;
+
+/// The most bytes of a format of `strftime`, which costs no fuel.
+const LONGEST_FORMAT: usize = 128;
+
+/// Tests that read a whole text each time, which costs no fuel.
+const COSTLY_TESTS: [&str; 5] = ["lower", "upper", "startingwith", "endingwith", "containing"];
 
 /// How deep loops and the like may be nested.
 const DEPTH: usize = 32;
@@ -71,6 +83,9 @@ pub enum Error {
         /// The line of the template, from 1.
         line: usize,
     },
+    /// The system has no thread for the trial.
+    #[error("it could not be tried: {0}")]
+    NoThread(String),
     /// The rest.
     #[error(
         "line {line}: {said}: correct it, or write render: Verbatim for a page that is no template"
@@ -87,7 +102,8 @@ pub enum Error {
 ///
 /// Guarantees: at most [`MOST_BYTES`] long; nothing but the page and the notice gets into it; a
 /// template ends within some milliseconds, whatever it says; it stays as it is, byte for byte, until
-/// [`good_until`](super::good_until()).
+/// [`good_until`](super::good_until()). A template that was not [checked](check) needs a thread with
+/// a [`STACK`].
 pub fn render(
     page: &Page,
     notice: &Notice,
@@ -112,9 +128,24 @@ pub fn check(page: &Page) -> Result<(), Error> {
     if page.html.len() > MOST_BYTES {
         return Err(Error::TooLong(page.html.len()));
     }
-    if page.render == Render::Verbatim {
-        return Ok(());
+    match page.render {
+        Render::Verbatim => Ok(()),
+        Render::Template => with_stack(|| try_out(page)),
     }
+}
+
+/// Does `work` where the deepest value of a template can be printed.
+fn with_stack(work: impl FnOnce() -> Result<(), Error> + Send) -> Result<(), Error> {
+    let no_thread = |error: io::Error| Error::NoThread(error.to_string());
+    thread::scope(|scope| {
+        let builder = thread::Builder::new().stack_size(STACK);
+        let working = builder.spawn_scoped(scope, work).map_err(no_thread)?;
+        let panicked = |_| Error::NoThread("the template engine has a bug".to_owned());
+        working.join().map_err(panicked)?
+    })
+}
+
+fn try_out(page: &Page) -> Result<(), Error> {
     let environment = environment();
     let template = environment.template_from_str(&page.html).map_err(because)?;
     names_what_there_is(&template, &environment)?;
@@ -191,6 +222,9 @@ fn environment<'source>() -> Environment<'source> {
     // It prints what is inside.
     environment.remove_global("debug");
     environment.add_filter("strftime", strftime);
+    for test in COSTLY_TESTS {
+        environment.remove_test(test);
+    }
     environment
 }
 
@@ -227,6 +261,10 @@ fn strftime(instant: &Value, format: &str, zone: Option<&str>) -> Result<String,
     if instant.is_undefined() {
         let said = "what strftime is given is undefined";
         return Err(minijinja::Error::new(ErrorKind::UndefinedError, said));
+    }
+    if format.len() > LONGEST_FORMAT {
+        let said = format!("a format of strftime has at most {LONGEST_FORMAT} bytes");
+        return Err(wrong(said));
     }
     let instant = instant
         .as_str()

@@ -7,6 +7,12 @@ use super::*;
 /// Far more than a rendering takes, also of a build for tests on a busy machine.
 const BOUNDED: Duration = Duration::from_secs(5);
 
+/// As deep as fuel goes: each line nests some seventy lists more.
+fn nested_lists() -> String {
+    let deeper = format!("{{% set a = {}a{} %}}", "[".repeat(70), "]".repeat(70));
+    format!("{{% set a = [] %}}{}", deeper.repeat(80))
+}
+
 fn at(instant: &str) -> DateTime<Utc> {
     instant.parse().unwrap()
 }
@@ -262,6 +268,49 @@ fn a_template_that_would_never_end_ends() {
             "{error}"
         );
         assert!(began.elapsed() < BOUNDED, "{:?}", began.elapsed());
+    }
+}
+
+#[test]
+fn a_value_that_is_nested_as_deep_as_can_be_harms_nobody() {
+    for end in [
+        "",
+        "{{ a }}",
+        "{{ a | tojson }}",
+        "{{ a == a }}",
+        "{{ a | string | length }}",
+    ] {
+        let began = Instant::now();
+        let page = template(&(nested_lists() + end));
+        // Printed or refused: what matters is that it comes back.
+        let tried = check(&page);
+        println!("{end:?}: {tried:?} in {:?}", began.elapsed());
+        assert!(began.elapsed() < BOUNDED, "{end}: {:?}", began.elapsed());
+    }
+}
+
+#[test]
+fn what_costs_no_fuel_is_bounded_by_itself() {
+    let long = "{% set f = '%.f' * 80000 %}{{ now | strftime(f) }}";
+    assert_eq!(
+        check(&template(long)).unwrap_err().to_string(),
+        "line 1: invalid operation: a format of strftime has at most 128 bytes: correct it, or write \
+         render: Verbatim for a page that is no template"
+    );
+    for test in [
+        "lower",
+        "upper",
+        "startingwith('a')",
+        "endingwith('a')",
+        "containing('a')",
+    ] {
+        let error = check(&template(&format!(
+            "{{% if now is {test} %}}a{{% endif %}}"
+        )));
+        assert!(
+            matches!(error, Err(Error::Broken { line: 1, .. })),
+            "{test}: {error:?}"
+        );
     }
 }
 
