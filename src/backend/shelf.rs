@@ -15,7 +15,8 @@ const SHORT: Duration = Duration::from_millis(100);
 /// For how long a variant is kept that nobody asks for.
 const KEPT: Duration = Duration::from_secs(10);
 
-/// The answers of one port that were rendered at most a second ago, on one worker.
+/// The answers of one port that were rendered at most a second ago, on one worker. What nobody has asked
+/// for lately goes when another one is rendered.
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
     variants: Vec<Rows>,
@@ -47,17 +48,23 @@ impl Shelf {
     /// The answer of `variant`, and of the next turn. It is rendered where it is not ready.
     pub(super) fn take(&mut self, variant: Variant, notice: &Notice, now: Instant) -> Rc<Ready> {
         self.turn = (self.turn + 1) % TURNS;
-        let turn = self.turn;
-        let known = self
+        let turn = self.turn - self.turn % variant.turns_that_share();
+        let of_variant = |rows: &Rows| rows.variant == variant;
+        let known = self.variants.iter().find(|rows| of_variant(rows));
+        if let Some(ready) = known.and_then(|rows| rows.ready(turn, now)) {
+            return ready;
+        }
+        self.variants
+            .retain(|rows| of_variant(rows) || rows.rendered + KEPT > now);
+        let place = self
             .variants
             .iter()
-            .position(|rows| rows.variant == variant);
-        let place = known.unwrap_or_else(|| {
-            self.variants.retain(|rows| rows.rendered + KEPT > now);
-            self.variants.push(Rows::new(variant, now));
-            self.variants.len() - 1
-        });
-        self.variants[place].take(turn, notice, now)
+            .position(of_variant)
+            .unwrap_or_else(|| {
+                self.variants.push(Rows::new(variant, now));
+                self.variants.len() - 1
+            });
+        self.variants[place].render(turn, notice, now)
     }
 }
 
@@ -70,13 +77,13 @@ impl Rows {
         }
     }
 
-    fn take(&mut self, turn: u32, notice: &Notice, now: Instant) -> Rc<Ready> {
+    fn ready(&self, turn: u32, now: Instant) -> Option<Rc<Ready>> {
+        let ready = self.turns.get(turn as usize)?.as_ref()?;
+        (now < ready.until).then(|| Rc::clone(ready))
+    }
+
+    fn render(&mut self, turn: u32, notice: &Notice, now: Instant) -> Rc<Ready> {
         let place = turn as usize;
-        if let Some(Some(ready)) = self.turns.get(place)
-            && now < ready.until
-        {
-            return Rc::clone(ready);
-        }
         let at = Utc::now();
         let mut answer = render(self.variant, notice, at, turn);
         // A page is large, and often the same for every turn.

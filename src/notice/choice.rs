@@ -9,6 +9,17 @@ use super::{Language, Notice, cors};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Variant(pub(super) Kind);
 
+impl Variant {
+    /// How many following turns may share one answer: a page is large, and there is one for each
+    /// language.
+    pub fn turns_that_share(self) -> u32 {
+        match self.0 {
+            Kind::Unavailable(Format::Html, _) => 4,
+            _ => 1,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     /// The 503, in a format and a language. Only the page is written in more than one.
