@@ -160,8 +160,8 @@ impl Activity {
         };
         let leaving = self.desk.leaving();
         let silence = leaving.map(|since| self.heard.get().max(since) + IDLE);
-        let ends = [self.lingers.get(), silence];
-        ends.into_iter().flatten().fold(head, Instant::min)
+        let end = self.lingers.get().or(silence);
+        end.map_or(head, |end| end.min(head))
     }
 
     /// How long the connection has been silent, where it may have to make room.

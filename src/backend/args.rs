@@ -26,8 +26,8 @@ pub struct Args {
     #[arg(long, value_name = "PORT", default_value_t = 8081)]
     pub admin_port: u16,
 
-    /// How many threads answer, each on a core of its own; as many as there are cores for this
-    /// process, where nothing is said
+    /// How many threads answer, each on a core of its own. Absent: as many as there are cores for
+    /// this process, but no more than 4
     #[arg(long, value_name = "COUNT", value_parser = value_parser!(u16).range(1..=1024))]
     pub workers: Option<u16>,
 
@@ -66,7 +66,8 @@ pub struct TlsArgs {
 #[derive(Clone, Debug, clap::Args)]
 pub struct LimitArgs {
     /// The most connections that are served at a time, on all ports together; each worker has its
-    /// share of them. For one that is too many, one that was silent for long is closed
+    /// share of them. For one that is too many, one that was silent for long is closed. No more than
+    /// the limit on open files allows, which is raised as far as may be
     #[arg(long, value_name = "COUNT", default_value_t = 16_384, value_parser = value_parser!(u32).range(1..))]
     pub max_connections: u32,
 

@@ -12,6 +12,7 @@
 //! | `folder` | files → the notices that are wanted, without a cluster |
 //! | `listeners` | the notices that are wanted → one open port for each |
 //! | `port` | one port: listeners for the workers, and the notice for their connections |
+//! | `files` | how many connections the system allows |
 //! | `tls` | the certificate: from files, or made at the start |
 //!
 //! That is done on the main thread. What follows is done by workers, each on a thread of its own,
@@ -38,6 +39,7 @@ mod activity;
 mod args;
 mod connection;
 mod desk;
+mod files;
 mod folder;
 mod http;
 mod listeners;
@@ -73,6 +75,9 @@ use listeners::Listeners;
 use source::Notices;
 use tls::Tls;
 use worker::Workers;
+
+/// The most workers where nothing is said: more requests than these answer come to no pod.
+const MOST_WORKERS: usize = 4;
 
 /// Why the backend cannot run, or did not end in order.
 #[derive(Debug, Error)]
@@ -138,7 +143,11 @@ pub async fn run(args: Args) -> Result<(), Error> {
     let source = Source::new(args.notices, args.namespace).await?;
     let tls = Tls::new(&args.tls)?;
     let count = args.workers.map_or_else(cores, usize::from);
-    let workers = Workers::start(count, &args.limits, &tls.config()).map_err(Error::Workers)?;
+    let limits = LimitArgs {
+        max_connections: files::connections(args.limits.max_connections),
+        ..args.limits
+    };
+    let workers = Workers::start(count, &limits, &tls.config()).map_err(Error::Workers)?;
     let alarm = workers.alarm();
     let listeners = Listeners::new(args.bind, workers, readiness);
     tokio::select! {
@@ -151,7 +160,8 @@ pub async fn run(args: Args) -> Result<(), Error> {
     }
 }
 
-/// How many cores there are for this process, by its control group too.
+/// How many cores there are for this process, by its control group too; but no more than are of use:
+/// each worker has answers of its own ready, which take memory.
 fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+    std::thread::available_parallelism().map_or(1, |cores| usize::from(cores).min(MOST_WORKERS))
 }

@@ -25,7 +25,7 @@ use super::shelf::line;
 const INPUT: usize = 16 * 1024;
 
 /// From how much on answers are written before others are added.
-const OUTPUT: usize = 64 * 1024;
+const OUTPUT: usize = 16 * 1024;
 
 /// The buffers of a worker, which none of its connections keeps while it waits.
 #[derive(Debug)]
@@ -122,11 +122,14 @@ impl Connection<'_> {
         }
     }
 
-    /// Ends a connection that waits for its client: in order means with the answers that were given.
+    /// Ends a connection that waits for its client: in order means with the answers that were given, and
+    /// those of whole requests that were read.
     fn end(&mut self, ending: Ending) -> Poll<Next> {
         match self.kept.as_mut() {
             Some(kept) if ending == Ending::InOrder && kept.owes() => {
-                kept.then = Then::Close;
+                if kept.then == Then::Read {
+                    kept.then = Then::Close;
+                }
                 Poll::Pending
             }
             _ => Poll::Ready(Next::Closed),

@@ -86,26 +86,21 @@ pub(super) struct Tls {
 }
 
 impl Tls {
-    /// Reads the files that `args` name; where they name none, or a folder that has none yet, makes a
-    /// certificate that is signed by nobody: proxies that speak HTTPS to their upstreams rarely check.
+    /// Reads the files that `args` name; where they name none, or a folder without a pair that fits,
+    /// makes a certificate that is signed by nobody: proxies that speak HTTPS to their upstreams rarely
+    /// check, and a Secret with a slip in it is no reason to answer nobody.
     pub(super) fn new(args: &TlsArgs) -> Result<Self, Error> {
-        let Some(files) = Files::of(args) else {
-            let config = watch::Sender::new(Arc::new(made()?));
-            return Ok(Self {
-                followed: None,
-                config,
-            });
+        let mut tls = Self {
+            followed: Files::of(args).map(|files| (files, None)),
+            config: watch::Sender::new(Arc::new(made()?)),
         };
-        let pair = files.read()?;
-        let config = match &pair {
-            Some(pair) => pair.config(&files)?,
-            None => made()?,
-        };
-        let config = watch::Sender::new(Arc::new(config));
-        Ok(Self {
-            followed: Some((files, pair)),
-            config,
-        })
+        match tls.look() {
+            Err(error) if args.tls_folder.is_some() => {
+                warn!(%error, "the pod makes a certificate of its own; looking again every second");
+            }
+            looked => looked?,
+        }
+        Ok(tls)
     }
 
     /// What new connections speak TLS with.
@@ -301,6 +296,21 @@ mod tests {
         tls.look().unwrap_err();
         assert!(!config.has_changed().unwrap());
         written(folder.path(), &new, &new_key);
+        tls.look().unwrap();
+        assert!(config.has_changed().unwrap());
+    }
+
+    #[test]
+    fn a_secret_that_does_not_fit_keeps_nobody_from_starting() {
+        let folder = tempfile::tempdir().unwrap();
+        let ((certificate, key), (_, other)) = (pems(), pems());
+        written(folder.path(), &certificate, &other);
+        let mut tls = Tls::new(&of_folder(folder.path())).unwrap();
+        let mut config = tls.config();
+        config.mark_unchanged();
+        tls.look().unwrap_err();
+        assert!(!config.has_changed().unwrap());
+        written(folder.path(), &certificate, &key);
         tls.look().unwrap();
         assert!(config.has_changed().unwrap());
     }

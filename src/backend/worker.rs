@@ -25,6 +25,7 @@ use super::http::Http;
 use super::plain::Buffers;
 use super::roster::Roster;
 use super::tls;
+use crate::notice::own_page;
 
 /// How often a worker looks which of its connections have had their time.
 const LOOK: Duration = Duration::from_millis(100);
@@ -151,7 +152,9 @@ impl Make {
         let (ending, ended) = oneshot::channel();
         let connections = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&connections);
-        let thread = thread::Builder::new().name(format!("worker-{number}"));
+        let thread = thread::Builder::new()
+            .name(format!("worker-{number}"))
+            .stack_size(own_page::STACK);
         thread.spawn(move || {
             let _ending: oneshot::Sender<()> = ending;
             match runtime() {
