@@ -37,8 +37,17 @@ pub(super) fn problem(notice: &Notice, retry: RetryAfter) -> String {
     Value::Object(members).to_string()
 }
 
+/// A control character of the message, which a terminal would obey, becomes a space.
 pub(super) fn text(notice: &Notice, now: DateTime<Utc>) -> String {
-    format!("{}\n\n{}\n", message(notice), prospect(notice, now))
+    let harmless = |c: char| {
+        if c.is_control() && !matches!(c, '\n' | '\t') {
+            ' '
+        } else {
+            c
+        }
+    };
+    let message: String = message(notice).chars().map(harmless).collect();
+    format!("{message}\n\n{}\n", prospect(notice, now))
 }
 
 pub(super) fn line(notice: &Notice, now: DateTime<Utc>) -> String {

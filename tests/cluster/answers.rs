@@ -24,6 +24,10 @@ const ASKED: usize = 40;
 /// Within this an edit shows: the controller writes the notice at once, and the backend watches it.
 const SHOWS: Duration = Duration::from_secs(3);
 
+/// Longer than kube-proxy needs to follow a hold (1 s, its `minSyncPeriod`): until then clients get
+/// either answer.
+const FOLLOWED: Duration = Duration::from_secs(2);
+
 /// Longer than the controller goes without asking a backend pod whether it still answers.
 const ASKED_AGAIN: Duration = Duration::from_secs(12);
 
@@ -71,6 +75,7 @@ pub(crate) async fn retry_after_and_health_checks_are_as_the_window_has_them_and
     scene
         .gets("/healthz", StatusCode::SERVICE_UNAVAILABLE)
         .await?;
+    sleep(FOLLOWED).await;
 
     let asked = Utc::now();
     let waits = scene.waits().await?;

@@ -43,7 +43,7 @@ mod words;
 pub(super) const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; \
      style-src 'sha256-c7sGBCwapqWVS+XwUzG9A8XydRU1riFgpSrp4WmBnFY='; \
-     script-src 'sha256-HNz2m/LIhhsFIAGHXWnYJPiwc9E68j8SL5CDlOP8mV8='; \
+     script-src 'sha256-/Jzd4gtrPgnxJMKS7wCpxUb4iVzmKtSC1mMDXFXC1bI='; \
      img-src data:; base-uri 'none'; form-action 'none'",
 );
 

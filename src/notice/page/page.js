@@ -1,7 +1,7 @@
 {
   const find = (selector) => document.querySelector(selector);
   const { wait, spread, left, soon } = find("main").dataset;
-  const time = find("time"), timer = find("[role=timer]"), progress = find("progress");
+  const time = find("time"), timer = find("[role=timer]"), progress = find("progress"), status = find("[role=status]");
   const page = document.documentElement.lang;
   const locale = navigator.languages.find((tag) => tag.split("-")[0] === page.split("-")[0]) || page;
   const opened = performance.now(), clock = Date.now(), elapsed = progress && progress.value;
@@ -26,7 +26,7 @@
       const seconds = Math.ceil(left - passed);
       if (progress) progress.value = elapsed + passed;
       if (seconds > 0) timer.textContent = countdown(seconds);
-      else if (soon) find("[role=status]").textContent = soon;
+      else if (soon && status.textContent !== soon) status.textContent = soon;
       timer.closest("div").hidden = seconds <= 0;
     }
   };
