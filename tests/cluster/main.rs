@@ -130,7 +130,12 @@ fn trials(crew: Option<&Arc<Crew>>) -> Vec<Trial> {
             Ok(())
         })
     };
-    let mut trials: Vec<Trial> = tests().into_iter().map(trial).collect();
+    // Milliseconds are measured first: what hundreds of tests leave in a cluster takes some of them, from
+    // the API server on.
+    let (first, then): (Vec<_>, Vec<_>) = tests()
+        .into_iter()
+        .partition(|test| test.measures_milliseconds());
+    let mut trials: Vec<Trial> = first.into_iter().chain(then).map(trial).collect();
     trials.push(Trial::test(RIGHTS, move || {
         // All others have begun before this one, and are over when this passes.
         let _all_are_over = beside.write();
