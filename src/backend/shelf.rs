@@ -7,7 +7,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use http::header::{CONTENT_LENGTH, DATE};
 use tokio::time::Instant;
 
-use crate::notice::{Answer, Notice, TURNS, Variant, connection_closes, good_until, render};
+use crate::notice::{
+    Answer, Notice, TURNS, Variant, connection_closes, good_until, imf_fixdate, render,
+};
 
 /// For how long an answer is ready at most where, while it is, connections begin to be closed.
 const SHORT: Duration = Duration::from_millis(100);
@@ -144,8 +146,7 @@ fn end(answer: &Answer, at: DateTime<Utc>) -> Vec<u8> {
     if let Some(length) = length.filter(|_| answer.body.is_empty()) {
         line(&mut end, CONTENT_LENGTH.as_str(), length.as_bytes());
     }
-    let date = at.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
-    line(&mut end, DATE.as_str(), date.as_bytes());
+    line(&mut end, DATE.as_str(), imf_fixdate(at).as_bytes());
     end.extend_from_slice(b"\r\n");
     end
 }

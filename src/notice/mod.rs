@@ -52,7 +52,7 @@ pub use end::{connection_closes, idle_connections_close};
 pub use head::Head;
 pub use language::Language;
 pub use reconnect::reconnect_until;
-pub use retry::{TURNS, good_until};
+pub use retry::{TURNS, good_until, imf_fixdate};
 
 use crate::api::names::{NOTICE_KEY, PAGE_KEY};
 

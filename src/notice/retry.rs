@@ -137,7 +137,7 @@ fn later(instant: DateTime<Utc>, seconds: u64) -> DateTime<Utc> {
 
 /// `IMF-fixdate` (RFC 9110 §5.6.7), which has four digits for the year: what is later is the last
 /// second of them.
-fn imf_fixdate(instant: DateTime<Utc>) -> String {
+pub fn imf_fixdate(instant: DateTime<Utc>) -> String {
     const LAST: i64 = 253_402_300_799;
     let written = DateTime::from_timestamp(instant.timestamp().min(LAST), 0).unwrap_or(instant);
     written.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
