@@ -150,7 +150,8 @@ fn listening(socket: Socket) -> io::Result<std::net::TcpListener> {
     Ok(socket.into())
 }
 
-fn concerns_one_connection(error: &io::Error) -> bool {
+/// Whether an error of `accept` is that of a connection which has gone meanwhile (`accept(2)`).
+pub(crate) fn concerns_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionAborted

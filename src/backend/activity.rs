@@ -21,12 +21,12 @@ const IDLE: Duration = Duration::from_secs(1);
 /// How long a client has to see that we have shut the connection down.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// How long a connection has to be silent before it may have to make room for a new one: who has
+/// How long a connection has to be idle before it may have to make room for a new one: who has
 /// just connected is not sent away before he could ask.
 const MAKES_ROOM: Duration = Duration::from_secs(1);
 
-/// Shared between a connection's task, its stream and the roster of its worker, which are all on one
-/// thread.
+/// A connection of the event loop has it for itself; one with a task shares it with its stream and the
+/// roster of its worker, which are all on one thread.
 #[derive(Debug)]
 pub(super) struct Activity {
     desk: Rc<Desk>,
@@ -55,8 +55,8 @@ pub(super) enum Ending {
 }
 
 impl Activity {
-    pub(super) fn new(desk: Rc<Desk>, now: Instant) -> Rc<Self> {
-        Rc::new(Self {
+    pub(super) fn new(desk: Rc<Desk>, now: Instant) -> Self {
+        Self {
             desk,
             accepted: now,
             heard: Cell::new(now),
@@ -66,7 +66,7 @@ impl Activity {
             bodies: Cell::new(0),
             ending: Cell::new(None),
             waiting: RefCell::default(),
-        })
+        }
     }
 
     pub(super) fn desk(&self) -> &Rc<Desk> {
@@ -88,7 +88,7 @@ impl Activity {
         self.answered.get().is_some()
     }
 
-    /// Notes that the connection has been shut down at `now`: the client has a while to see it.
+    /// Notes that the client was told at `now` that the connection ends: it has a while to go.
     pub(super) fn linger(&self, now: Instant) {
         self.lingers.set(Some(now + LINGER));
     }
@@ -129,6 +129,18 @@ impl Activity {
         poll_fn(|cx| self.poll_ended(cx).map_or(Poll::Pending, Poll::Ready)).await
     }
 
+    /// Waits until the connection is asked to end at once. It is the task that waits for [`ended`], if
+    /// any, that may.
+    ///
+    /// [`ended`]: Self::ended
+    pub(super) async fn ended_at_once(&self) {
+        poll_fn(|cx| match self.poll_ended(cx) {
+            Some(Ending::AtOnce) => Poll::Ready(()),
+            _ => Poll::Pending,
+        })
+        .await;
+    }
+
     /// Whether the connection is asked to end; the task is woken when that changes. At most one task
     /// asks at a time.
     pub(super) fn poll_ended(&self, cx: &Context<'_>) -> Option<Ending> {
@@ -144,12 +156,21 @@ impl Activity {
 
     /// Looks at the clock, and asks the connection to end where its time is over.
     pub(super) fn look(&self, now: Instant, limits: &LimitArgs) {
+        if let Some(ending) = self.due(now, limits) {
+            self.end(ending);
+        }
+    }
+
+    /// How the connection is to end, where its time is over.
+    pub(super) fn due(&self, now: Instant, limits: &LimitArgs) -> Option<Ending> {
         let stalled = self.stalled.get();
         if stalled.is_some_and(|since| since + limits.write_timeout <= now) {
-            self.end(Ending::AtOnce);
-        } else if self.deadline(limits) <= now {
-            self.end(Ending::InOrder);
+            return Some(Ending::AtOnce);
         }
+        if let Some(end) = self.lingers.get() {
+            return (end <= now).then_some(Ending::AtOnce);
+        }
+        (self.deadline(limits) <= now).then_some(Ending::InOrder)
     }
 
     /// When the connection is to be closed if nothing more comes of it.
@@ -160,14 +181,14 @@ impl Activity {
         };
         let leaving = self.desk.leaving();
         let silence = leaving.map(|since| self.heard.get().max(since) + IDLE);
-        let end = self.lingers.get().or(silence);
-        end.map_or(head, |end| end.min(head))
+        silence.map_or(head, |end| end.min(head))
     }
 
-    /// How long the connection has been silent, where it may have to make room.
-    pub(super) fn silence(&self, now: Instant) -> Option<Duration> {
-        let is_idle = self.stalled.get().is_none() && self.bodies.get() == 0;
-        let silence = now.saturating_duration_since(self.heard.get());
-        (is_idle && self.ending.get().is_none() && silence >= MAKES_ROOM).then_some(silence)
+    /// For how long no request of the connection was answered, where it may have to make room. What it
+    /// sends besides says nothing: anybody can send a byte now and then.
+    pub(super) fn idleness(&self, now: Instant) -> Option<Duration> {
+        let since = self.answered.get().unwrap_or(self.accepted);
+        let idleness = now.saturating_duration_since(since);
+        (self.ending.get().is_none() && idleness >= MAKES_ROOM).then_some(idleness)
     }
 }

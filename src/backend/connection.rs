@@ -1,60 +1,382 @@
-//! One connection, from its first bytes on.
+//! One connection of the event loop, from its first bytes on: read, answered, written.
+//!
+//! A connection that is idle holds no buffer. What is read goes to a buffer of the worker, what is
+//! answered comes from another one, and what cannot be answered here goes to a task with all that
+//! was read, and stays there.
 
-use std::rc::Rc;
+use std::io::{self, ErrorKind, Read, Write};
 
 use bytes::Bytes;
-use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
-use tracing::debug;
+use mio::net::TcpStream;
+use tokio::time::Instant;
 
-use super::activity::Activity;
-use super::plain::{self, Next};
-use super::roster::Place;
-use super::stream::Stream;
+use super::activity::{Activity, Ending};
+use super::http2;
+use super::opening::{Opening, Stage};
+use super::plain::{self, Answered};
 use super::worker::Worker;
 
-/// Answers on `stream` until one of the sides closes it, whatever it speaks: a header of the PROXY
-/// protocol or none, then TLS or none, then HTTP.
-///
-/// It is closed when its time is over (see [`Activity::look`]). A request that was read is always
-/// answered first.
-///
-/// What is returned is small, for there is one for each idle connection: what few come to is boxed.
-#[expect(
-    clippy::manual_async_fn,
-    reason = "an async fn keeps its arguments twice"
-)]
-pub(super) fn serve(
-    mut stream: TcpStream,
-    activity: Rc<Activity>,
-    place: Place,
-    worker: Rc<Worker>,
-) -> impl Future<Output = ()> {
-    async move {
-        match plain::serve(&mut stream, &activity, &worker.buffers).await {
-            Next::Closed => {}
-            Next::Http(before) => Box::pin(http(before, stream, activity, worker)).await,
-            Next::Tls(before) => Box::pin(tls(before, stream, activity, worker)).await,
+/// How much is read at a time at most: room for the largest frame of HTTP/2 that we take.
+const INPUT: usize = 32 * 1024;
+
+/// How often a connection reads, answers or writes before others have their turn.
+const ROUNDS: u32 = 32;
+
+/// The buffers of a worker, which none of its connections keeps while it waits.
+#[derive(Debug)]
+pub(super) struct Buffers {
+    input: Vec<u8>,
+    output: Vec<u8>,
+}
+
+impl Default for Buffers {
+    fn default() -> Self {
+        Self {
+            input: vec![0; INPUT],
+            output: Vec::new(),
         }
-        drop(place);
     }
 }
 
-async fn http(before: Bytes, stream: TcpStream, activity: Rc<Activity>, worker: Rc<Worker>) {
-    let stream = Stream::new(before, stream, Rc::clone(&activity));
-    worker.http.serve(stream, &activity).await;
+/// What becomes of a connection.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// It waits for its client.
+    Waits,
+    /// It has more to do, after others.
+    Again,
+    Closed,
+    /// It speaks TLS; these bytes were read.
+    Tls(Bytes),
+    /// It is for hyper, and so is what was read.
+    Http(Bytes),
 }
 
-async fn tls(before: Bytes, stream: TcpStream, activity: Rc<Activity>, worker: Rc<Worker>) {
-    let stream = Stream::new(before, stream, Rc::clone(&activity));
-    let acceptor = TlsAcceptor::from(worker.tls.borrow().clone());
-    let stream = tokio::select! {
-        biased;
-        stream = acceptor.accept(stream) => stream,
-        _ = activity.ended() => return,
-    };
-    match stream {
-        Ok(stream) => worker.http.serve(stream, &activity).await,
-        Err(error) => debug!(%error, "no TLS"),
+#[derive(Debug)]
+pub(super) struct Connection {
+    stream: TcpStream,
+    activity: Activity,
+    stage: Stage,
+    http2: Option<Box<http2::Connection>>,
+    kept: Option<Box<Kept>>,
+}
+
+/// What a connection keeps while it waits: nothing, mostly.
+#[derive(Debug, Default)]
+struct Kept {
+    /// What was read and not answered yet.
+    input: Vec<u8>,
+    /// The answers that the client has not taken yet begin at `taken`.
+    output: Vec<u8>,
+    taken: usize,
+    then: Then,
+}
+
+/// What comes after the answers that were given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Then {
+    /// The client's next bytes.
+    #[default]
+    Read,
+    /// More answers: there may be whole requests in what was read.
+    Answer,
+    /// HTTP/2, which begins with what was read.
+    Http2,
+    /// What was read is not for us to answer.
+    HandOver,
+    Tls,
+    /// The end, of which the client knows: it has asked for it.
+    Close,
+    /// The end, of which the client does not know yet: what it still sends is read and thrown away,
+    /// for it would lose the last answer otherwise (RFC 9112 §9.6).
+    ShutDown,
+    Linger,
+}
+
+/// What reading came to.
+enum Heard {
+    /// Nothing was there.
+    Nothing,
+    /// All that was there.
+    All,
+    /// There may be more.
+    Some,
+}
+
+impl Connection {
+    pub(super) fn new(stream: TcpStream, activity: Activity) -> Self {
+        Self {
+            stream,
+            activity,
+            stage: Stage::default(),
+            http2: None,
+            kept: None,
+        }
     }
+
+    pub(super) fn activity(&self) -> &Activity {
+        &self.activity
+    }
+
+    pub(super) fn into_parts(self) -> (TcpStream, Activity) {
+        (self.stream, self.activity)
+    }
+
+    /// Reads, answers and writes what can be. `is_half_closed`: the client has said that it sends no
+    /// more, of which the kernel tells once.
+    pub(super) fn advance(&mut self, is_half_closed: bool, worker: &Worker) -> Next {
+        self.try_advance(is_half_closed, worker)
+            .unwrap_or(Next::Closed)
+    }
+
+    fn try_advance(&mut self, is_half_closed: bool, worker: &Worker) -> io::Result<Next> {
+        let mut all_read = false;
+        for _ in 0..ROUNDS {
+            if !self.write()? {
+                return Ok(Next::Waits);
+            }
+            match self.then() {
+                Then::Read | Then::Linger if all_read => return Ok(Next::Waits),
+                Then::Read | Then::Linger => match self.read(worker)? {
+                    Heard::Nothing => return Ok(Next::Waits),
+                    // The end of what it sends has no event of its own, if it came with the rest.
+                    Heard::All => all_read = !is_half_closed,
+                    Heard::Some => {}
+                },
+                Then::Answer | Then::Http2 => self.answer_kept(worker)?,
+                Then::ShutDown => self.shut_down()?,
+                Then::Close => return Ok(Next::Closed),
+                Then::HandOver => return Ok(Next::Http(self.take_input())),
+                Then::Tls => return Ok(Next::Tls(self.take_input())),
+            }
+        }
+        Ok(Next::Again)
+    }
+
+    /// Looks at the clock.
+    pub(super) fn look(&mut self, now: Instant, worker: &Worker) -> Next {
+        if let Some(ending) = self.activity.due(now, &worker.limits) {
+            return self.end(ending, now, worker);
+        }
+        match &mut self.http2 {
+            Some(http2) if http2.bodies() > 0 => {
+                let mut output = Vec::new();
+                http2.look(&mut output, &worker.http2, now);
+                self.say(&output, worker)
+            }
+            _ => Next::Waits,
+        }
+    }
+
+    /// Ends a connection that waits for its client. In order means with the answers that were given, and
+    /// those of whole requests that were read; and over HTTP/2 with a word of it, so that what is on its
+    /// way is answered.
+    pub(super) fn end(&mut self, ending: Ending, now: Instant, worker: &Worker) -> Next {
+        let in_order = ending == Ending::InOrder;
+        let mut output = Vec::new();
+        if let Some(http2) = &mut self.http2 {
+            if !in_order {
+                http2.close(&mut output);
+                self.say(&output, worker);
+                return Next::Closed;
+            }
+            http2.leave(&mut output);
+            self.activity.linger(now);
+            return self.say(&output, worker);
+        }
+        match &mut self.kept {
+            Some(kept) if in_order && kept.owes() => {
+                if kept.then == Then::Read {
+                    kept.then = Then::Close;
+                }
+                Next::Waits
+            }
+            _ => Next::Closed,
+        }
+    }
+
+    /// Writes what nobody has asked for.
+    fn say(&mut self, output: &[u8], worker: &Worker) -> Next {
+        if output.is_empty() {
+            return Next::Waits;
+        }
+        let kept = self.kept.get_or_insert_default();
+        kept.output.extend_from_slice(output);
+        self.advance(false, worker)
+    }
+
+    fn then(&self) -> Then {
+        self.kept.as_ref().map_or(Then::Read, |kept| kept.then)
+    }
+
+    /// Writes what the client has not taken yet; says whether that was all.
+    fn write(&mut self) -> io::Result<bool> {
+        let Some(kept) = &mut self.kept else {
+            return Ok(true);
+        };
+        while kept.owes() {
+            match self.stream.write(&kept.output[kept.taken..]) {
+                Ok(written) => {
+                    kept.taken += written;
+                    self.activity.write(false);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.activity.write(true);
+                    return Ok(false);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        (kept.output, kept.taken) = (Vec::new(), 0);
+        if kept.is_empty() {
+            self.kept = None;
+        }
+        Ok(true)
+    }
+
+    /// Reads, and answers.
+    fn read(&mut self, worker: &Worker) -> io::Result<Heard> {
+        let buffers = &mut *worker.buffers.borrow_mut();
+        let before = match &self.kept {
+            Some(kept) => {
+                buffers.input[..kept.input.len()].copy_from_slice(&kept.input);
+                kept.input.len()
+            }
+            None => 0,
+        };
+        let room = &mut buffers.input[before..];
+        let read = loop {
+            match self.stream.read(room) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(read) => break read,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Heard::Nothing),
+                Err(error) => return Err(error),
+            }
+        };
+        let is_all = read < room.len();
+        let now = Instant::now();
+        self.activity.hear(now);
+        if self.then() != Then::Linger {
+            let input = &buffers.input[..before + read];
+            self.answer(input, before, &mut buffers.output, now, worker)?;
+        }
+        Ok(if is_all { Heard::All } else { Heard::Some })
+    }
+
+    /// Answers more of what was read before.
+    fn answer_kept(&mut self, worker: &Worker) -> io::Result<()> {
+        let kept = self.kept.take().unwrap_or_default();
+        if kept.then == Then::Http2 {
+            self.http2 = Some(Box::new(http2::Connection::new(&worker.http2)));
+        }
+        let output = &mut worker.buffers.borrow_mut().output;
+        self.answer(&kept.input, 0, output, Instant::now(), worker)
+    }
+
+    /// Answers what of `input` is whole, in one write, and keeps what is left. Of `input` the first
+    /// `known` bytes are known not to be whole.
+    fn answer(
+        &mut self,
+        input: &[u8],
+        known: usize,
+        output: &mut Vec<u8>,
+        now: Instant,
+        worker: &Worker,
+    ) -> io::Result<()> {
+        output.clear();
+        let Answered { rest, then } = self.answers(input, known, output, now, worker);
+        let mut taken = 0;
+        if !output.is_empty() {
+            match self.stream.write(output) {
+                Ok(written) => taken = written,
+                Err(error) if is_passing(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let is_stalled = self.http2.as_ref().is_some_and(|http2| http2.is_stalled());
+        self.activity.write(is_stalled || taken < output.len());
+        let is_done = taken == output.len() && rest.is_empty() && then == Then::Read;
+        self.kept = (!is_done).then(|| {
+            Box::new(Kept {
+                input: rest.to_vec(),
+                output: output[taken..].to_vec(),
+                taken: 0,
+                then,
+            })
+        });
+        Ok(())
+    }
+
+    fn answers<'a>(
+        &mut self,
+        input: &'a [u8],
+        known: usize,
+        output: &mut Vec<u8>,
+        now: Instant,
+        worker: &Worker,
+    ) -> Answered<'a> {
+        if let Some(http2) = &mut self.http2 {
+            let desk = self.activity.desk();
+            let received = http2.receive(input, output, desk, &worker.http2, now);
+            if received.answered > 0 {
+                self.activity.answer(now);
+            }
+            return Answered {
+                rest: &input[received.consumed..],
+                then: match received.then {
+                    http2::Then::Read => Then::Read,
+                    http2::Then::Answer => Then::Answer,
+                    http2::Then::ShutDown => Then::ShutDown,
+                },
+            };
+        }
+        // What comes before a request is read anew, and not what is known of it.
+        let known = if self.stage == Stage::Open { known } else { 0 };
+        match self.stage.open(input) {
+            Opening::Unfinished => Answered {
+                rest: input,
+                then: Then::Read,
+            },
+            Opening::Malformed => Answered {
+                rest: &[],
+                then: Then::Close,
+            },
+            Opening::Tls(rest) => Answered {
+                rest,
+                then: Then::Tls,
+            },
+            Opening::Http(rest) => plain::answers(rest, known, output, &self.activity, now, worker),
+        }
+    }
+
+    /// Tells the client that there will be no more, and gives it a while to go.
+    fn shut_down(&mut self) -> io::Result<()> {
+        self.stream.shutdown(std::net::Shutdown::Write)?;
+        self.activity.linger(Instant::now());
+        let kept = self.kept.get_or_insert_default();
+        (kept.input, kept.then) = (Vec::new(), Then::Linger);
+        Ok(())
+    }
+
+    fn take_input(&mut self) -> Bytes {
+        let kept = self.kept.take().unwrap_or_default();
+        kept.input.into()
+    }
+}
+
+impl Kept {
+    fn owes(&self) -> bool {
+        self.taken < self.output.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.input.is_empty() && self.output.is_empty() && self.then == Then::Read
+    }
+}
+
+/// The same may be done again.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }

@@ -1,21 +1,19 @@
-//! HTTP by hyper: everything that HTTP/1.0, HTTP/1.1 and HTTP/2 allow.
+//! HTTP/1 by hyper: everything that HTTP/1.0 and HTTP/1.1 allow.
 
 use std::convert::Infallible;
-use std::future::{self, poll_fn};
+use std::future;
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, EXPECT};
-use http::{HeaderValue, Request, Response, Version, request};
+use http::{HeaderValue, Request, Response, request};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Body, Incoming};
-use hyper::rt::Executor;
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::spawn_local;
 use tokio::time::{Instant, timeout};
@@ -26,46 +24,24 @@ use super::activity::{Activity, Ending};
 use super::desk::Given;
 use crate::notice::Head;
 
-/// How long a connection may take to finish once it was asked to, besides the time that its last
-/// request's body may take.
-const FAREWELL: Duration = Duration::from_secs(5);
-
 /// How connections are served.
 #[derive(Clone, Debug)]
 pub(super) struct Http {
-    builder: auto::Builder<Local>,
+    builder: http1::Builder,
     max_body: usize,
     body_timeout: Duration,
-}
-
-/// Tasks of a connection run where it does.
-#[derive(Clone, Copy, Debug)]
-struct Local;
-
-impl<F: Future<Output: 'static> + 'static> Executor<F> for Local {
-    fn execute(&self, task: F) {
-        spawn_local(task);
-    }
 }
 
 impl Http {
     pub(super) fn new(limits: &LimitArgs) -> Self {
         let size = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
-        let mut builder = auto::Builder::new(Local);
-        // All timeouts are those of the roster.
+        let mut builder = http1::Builder::new();
+        // All timeouts are those of the event loop.
         builder
-            .http1()
             .header_read_timeout(None)
             // Who says that he sends no more still waits for his answers.
             .half_close(true)
             .max_buf_size(size(limits.max_head));
-        let resets = usize::from(limits.max_resets);
-        builder
-            .http2()
-            .max_header_list_size(limits.max_head)
-            .max_concurrent_streams(limits.max_streams)
-            .max_pending_accept_reset_streams(resets)
-            .max_local_error_reset_streams(resets);
         Self {
             builder,
             max_body: size(limits.max_body),
@@ -76,7 +52,7 @@ impl Http {
     /// Answers on `stream` until one of the sides closes it.
     ///
     /// It is closed in order when an answer said that it would be, and when it is asked to end: a
-    /// request that was read is answered first, and HTTP/2 says GOAWAY.
+    /// request that was read is answered first.
     pub(super) async fn serve<S>(&self, stream: S, activity: &Rc<Activity>)
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
@@ -86,28 +62,24 @@ impl Http {
         });
         let connection = self.builder.serve_connection(TokioIo::new(stream), service);
         let mut connection = pin!(connection);
-        let ending = tokio::select! {
+        let ended = tokio::select! {
             // The connection first: what has arrived by now is read and answered.
             biased;
-            ended = connection.as_mut() => return log(ended),
-            ending = activity.ended() => ending,
+            ended = connection.as_mut() => ended,
+            ending = activity.ended() => {
+                // hyper would wait for the end of a first head, as for an answer that is due.
+                if ending == Ending::AtOnce || !activity.was_asked() {
+                    return;
+                }
+                connection.as_mut().graceful_shutdown();
+                tokio::select! {
+                    ended = connection => ended,
+                    () = activity.ended_at_once() => return,
+                }
+            }
         };
-        // hyper would wait for the end of a first head, as for an answer that is due.
-        if !activity.was_asked() {
-            return;
-        }
-        connection.as_mut().graceful_shutdown();
-        if ending == Ending::AtOnce {
-            // Once, so that HTTP/2 can say GOAWAY.
-            poll_fn(|cx| {
-                drop(connection.as_mut().poll(cx));
-                Poll::Ready(())
-            })
-            .await;
-            return;
-        }
-        if let Ok(ended) = timeout(self.body_timeout + FAREWELL, connection).await {
-            log(ended);
+        if let Err(error) = ended {
+            debug!(%error, "a connection broke");
         }
     }
 
@@ -157,21 +129,11 @@ impl Http {
     }
 }
 
-/// Makes `response` the last one of its connection. HTTP/2 knows no such field (RFC 9113
-/// §8.2.2): there the connection says GOAWAY.
+/// Makes `response` the last one of its connection.
 fn close_after(head: &request::Parts, response: &mut Response<Full<Bytes>>) {
-    if head.version == Version::HTTP_2 {
-        return;
-    }
     response
         .headers_mut()
         .insert(CONNECTION, HeaderValue::from_static("close"));
     // To a 1.0 client that asked for keep-alive, hyper would grant it all the same.
     *response.version_mut() = head.version;
-}
-
-fn log(ended: Result<(), Box<dyn std::error::Error + Send + Sync>>) {
-    if let Err(error) = ended {
-        debug!(%error, "a connection broke");
-    }
 }

@@ -80,6 +80,14 @@ fn plain<'a>(request: &httparse::Request<'_, 'a>, length: usize) -> Option<Plain
     })
 }
 
+/// Whether there is an empty line in `bytes` that ends after `known`. A line may end without CR
+/// (RFC 9112 §2.2).
+pub(super) fn has_empty_line(bytes: &[u8], known: usize) -> bool {
+    let overlap = "\n\r".len();
+    let new = &bytes[known.saturating_sub(overlap).min(bytes.len())..];
+    new.windows(2).any(|end| end == b"\n\n") || new.windows(3).any(|end| end == b"\n\r\n")
+}
+
 /// A path, and maybe a query, of which nobody reads anything but what is there (RFC 3986 §3.3).
 fn is_path(target: &str) -> bool {
     let known = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%?".contains(&byte);

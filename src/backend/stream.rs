@@ -17,6 +17,7 @@ pub(super) struct Stream<S> {
     before: Bytes,
     inner: S,
     activity: Rc<Activity>,
+    is_shut_down: bool,
 }
 
 impl<S> Stream<S> {
@@ -25,6 +26,7 @@ impl<S> Stream<S> {
             before,
             inner,
             activity,
+            is_shut_down: false,
         }
     }
 }
@@ -53,7 +55,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Stream<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Stream<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -82,7 +84,21 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stream<S> {
         Pin::new(&mut self.inner).poll_flush(cx)
     }
 
+    /// Says that there is no more to come, and throws away what the client still sends, for a while: it
+    /// would lose the last answer otherwise (RFC 9112 §9.6). Its activity says when that while is over.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
+        if !self.is_shut_down {
+            ready!(Pin::new(&mut self.inner).poll_shutdown(cx))?;
+            self.is_shut_down = true;
+            self.activity.linger(Instant::now());
+        }
+        let mut thrown_away = [0; 4096];
+        loop {
+            let mut read = ReadBuf::new(&mut thrown_away);
+            ready!(Pin::new(&mut self.inner).poll_read(cx, &mut read))?;
+            if read.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+        }
     }
 }

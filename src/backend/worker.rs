@@ -10,25 +10,25 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use mio::Registry;
+use slab::Slab;
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{error, warn};
 
 use super::LimitArgs;
 use super::accept;
+use super::connection::Buffers;
 use super::desk::Standing;
+use super::event_loop::{EventLoop, Source};
 use super::http::Http;
-use super::plain::Buffers;
+use super::http2;
 use super::roster::Roster;
 use super::tls;
 use crate::notice::own_page;
-
-/// How often a worker looks which of its connections have had their time.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// All workers. Dropping them ends their threads and cuts their connections.
 #[derive(Debug)]
@@ -38,8 +38,15 @@ pub(super) struct Workers {
     _end: DropGuard,
 }
 
-/// Raised by a thread that panics.
+/// Raised by a thread that cannot go on, or panics.
 struct Alarm(CancellationToken);
+
+impl Alarm {
+    fn raise(&self, error: &io::Error) {
+        error!(%error, "a worker cannot go on");
+        self.0.cancel();
+    }
+}
 
 impl Drop for Alarm {
     fn drop(&mut self) {
@@ -69,8 +76,16 @@ struct Listener {
 pub(super) struct Worker {
     pub(super) limits: LimitArgs,
     pub(super) http: Http,
+    pub(super) http2: http2::Limits,
     pub(super) tls: tls::Config,
-    pub(super) roster: Rc<Roster>,
+    /// Where sockets are registered with its event loop.
+    pub(super) registry: Registry,
+    pub(super) listeners: RefCell<Slab<accept::Listener>>,
+    pub(super) roster: RefCell<Roster>,
+    /// Those that have more to do than fits into one turn.
+    pub(super) again: RefCell<Vec<Source>>,
+    /// A connection has left.
+    pub(super) left: Notify,
     pub(super) buffers: RefCell<Buffers>,
 }
 
@@ -179,19 +194,30 @@ impl Make {
         listeners: mpsc::UnboundedReceiver<Listener>,
         connections: Arc<AtomicUsize>,
     ) {
-        let _alarm = self.alarm;
         let most = usize::try_from(self.limits.max_connections).unwrap_or(usize::MAX);
-        let longest = usize::try_from(self.limits.max_head).unwrap_or(usize::MAX);
+        let (event_loop, registry) = match EventLoop::new() {
+            Ok(made) => made,
+            Err(error) => return self.alarm.raise(&error),
+        };
         let worker = Rc::new(Worker {
             http: Http::new(&self.limits),
+            http2: http2::Limits::from(&self.limits),
             limits: self.limits,
             tls: self.tls,
-            roster: Roster::new(most.div_ceil(self.count), connections),
-            buffers: RefCell::new(Buffers::new(longest)),
+            registry,
+            listeners: RefCell::default(),
+            roster: RefCell::new(Roster::new(most.div_ceil(self.count), connections)),
+            again: RefCell::default(),
+            left: Notify::new(),
+            buffers: RefCell::default(),
         });
         tokio::select! {
             () = self.end.cancelled() => {}
-            () = worker.work(listeners) => {}
+            worked = worker.work(event_loop, listeners) => {
+                if let Err(error) = worked {
+                    self.alarm.raise(&error);
+                }
+            }
         }
     }
 }
@@ -205,41 +231,41 @@ fn runtime() -> io::Result<LocalRuntime> {
 impl Worker {
     /// Serves every listener that it is given, until there will be no more and all connections have
     /// ended.
-    async fn work(self: Rc<Self>, listeners: mpsc::UnboundedReceiver<Listener>) {
+    async fn work(
+        self: Rc<Self>,
+        mut event_loop: EventLoop,
+        listeners: mpsc::UnboundedReceiver<Listener>,
+    ) -> io::Result<()> {
         tokio::select! {
-            () = self.look() => {}
-            () = self.serve(listeners) => {}
+            never = event_loop.run(&self) => match never? {},
+            served = self.serve(listeners) => served,
         }
     }
 
-    async fn look(&self) {
-        let mut looks = interval(LOOK);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            looks.tick().await;
-            self.roster.look(Instant::now(), &self.limits);
-        }
-    }
-
-    async fn serve(self: &Rc<Self>, mut listeners: mpsc::UnboundedReceiver<Listener>) {
+    async fn serve(
+        self: &Rc<Self>,
+        mut listeners: mpsc::UnboundedReceiver<Listener>,
+    ) -> io::Result<()> {
         let mut ports = JoinSet::new();
         loop {
             tokio::select! {
                 listener = listeners.recv() => {
                     let Some(Listener { socket, standing }) = listener else { break };
-                    match TcpListener::from_std(socket) {
-                        Ok(socket) => {
-                            ports.spawn_local(accept::serve(socket, standing, Rc::clone(self)));
-                        }
-                        // The kernel spreads connections over all listeners: without this one, those
-                        // of the other workers get them.
-                        Err(error) => error!(%error, "a worker cannot listen"),
-                    }
+                    ports.spawn_local(accept::serve(socket, standing, Rc::clone(self)));
                 }
-                Some(_) = ports.join_next() => {}
+                Some(served) = ports.join_next() => served.map_err(io::Error::from)??,
             }
         }
-        while ports.join_next().await.is_some() {}
-        self.roster.emptied().await;
+        while let Some(served) = ports.join_next().await {
+            served.map_err(io::Error::from)??;
+        }
+        while !self.roster.borrow().is_empty() {
+            self.left.notified().await;
+        }
+        Ok(())
+    }
+
+    pub(super) fn max_head(&self) -> usize {
+        usize::try_from(self.limits.max_head).unwrap_or(usize::MAX)
     }
 }

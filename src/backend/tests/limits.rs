@@ -69,7 +69,7 @@ async fn a_head_that_arrives_byte_by_byte_does_not_take_for_ever() {
 }
 
 #[tokio::test]
-async fn one_too_many_takes_the_place_of_who_was_silent_for_long() {
+async fn one_too_many_takes_the_place_of_who_has_asked_nothing_for_long_whatever_he_sends() {
     let port = free_port().await;
     let limits = LimitArgs {
         max_connections: 3,
@@ -77,29 +77,27 @@ async fn one_too_many_takes_the_place_of_who_was_silent_for_long() {
     };
     let _backend = alone(limits, notice(port)).await;
     let mut silent = connect(port).await;
+    let mut drips = connect(port).await;
+    send(&mut drips, "GET / HT").await;
     let mut asks = connect(port).await;
-    let mut half = connect(port).await;
-    send(&mut half, "GET / HT").await;
-    for _ in 0..6 {
+    for byte in ["T", "P", "/", "1", ".", "1"] {
         send(&mut asks, GET).await;
         receive(&mut asks).await;
+        send(&mut drips, byte).await;
         sleep(Duration::from_millis(250)).await;
     }
-    send(&mut half, "TP").await;
-    for _ in 0..2 {
+    for idle in [&mut silent, &mut drips] {
         let mut late = connect(port).await;
         send(&mut late, GET).await;
         receive(&mut late).await;
+        assert_eq!(until_it_ends(idle).await.0, b"");
     }
-    assert_eq!(until_it_ends(&mut silent).await.0, b"");
     send(&mut asks, GET).await;
     receive(&mut asks).await;
-    send(&mut half, "/1.1\r\nhost: x\r\n\r\n").await;
-    receive(&mut half).await;
 }
 
 #[tokio::test]
-async fn while_nobody_was_silent_for_long_one_too_many_waits_for_its_turn() {
+async fn while_nobody_was_idle_for_long_one_too_many_waits_for_its_turn() {
     let port = free_port().await;
     let limits = LimitArgs {
         max_connections: 1,
