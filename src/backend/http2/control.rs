@@ -54,14 +54,15 @@ impl Connection {
         if !rest.is_empty() {
             return Err(Code::FrameSizeError);
         }
+        let mut initial = None;
         for [n0, n1, value @ ..] in settings {
-            let (name, value) = (u16::from_be_bytes([*n0, *n1]), u32::from_be_bytes(*value));
-            match name {
+            let value = u32::from_be_bytes(*value);
+            match u16::from_be_bytes([*n0, *n1]) {
                 setting::ENABLE_PUSH if value > 1 => return Err(Code::ProtocolError),
                 setting::INITIAL_WINDOW_SIZE if value > MOST => {
                     return Err(Code::FlowControlError);
                 }
-                setting::INITIAL_WINDOW_SIZE => self.streams.set_initial(value)?,
+                setting::INITIAL_WINDOW_SIZE => initial = Some(value),
                 // We never send more than what everybody takes.
                 setting::MAX_FRAME_SIZE if !is_frame_size(value) => {
                     return Err(Code::ProtocolError);
@@ -69,6 +70,10 @@ impl Connection {
                 // The size of a table is nothing to who writes without one.
                 _ => {}
             }
+        }
+        // Once, however often it is in there: each time goes through all streams.
+        if let Some(initial) = initial {
+            self.streams.set_initial(initial)?;
         }
         frame::write(turn.output, kind::SETTINGS, flag::ACK, 0, &[]);
         Ok(())

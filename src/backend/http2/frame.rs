@@ -138,12 +138,13 @@ pub(super) fn number(payload: &[u8]) -> Result<u32, Code> {
     Ok(u32::from_be_bytes(number))
 }
 
-/// A payload without its padding (§6.1).
+/// Where a payload is without its padding (§6.1), of which `payload` is what has come, and maybe more.
 pub(super) fn unpadded(head: &Head, payload: &[u8]) -> Result<core::ops::Range<usize>, Code> {
     if !head.has(flag::PADDED) {
         return Ok(0..head.length);
     }
-    let padding = *payload.first().ok_or(Code::FrameSizeError)?;
+    let first = payload.first().filter(|_| head.length > 0);
+    let padding = *first.ok_or(Code::FrameSizeError)?;
     let end = head.length.checked_sub(usize::from(padding));
     let end = end.filter(|end| *end >= 1).ok_or(Code::ProtocolError)?;
     Ok(1..end)
@@ -180,16 +181,16 @@ mod tests {
             stream: 1,
         };
         for (length, padding, expected) in [
-            (1, Some(0), Ok(1..1)),
-            (5, Some(3), Ok(1..2)),
-            (5, Some(4), Ok(1..1)),
-            (5, Some(5), Err(Code::ProtocolError)),
-            (1, Some(255), Err(Code::ProtocolError)),
-            (0, None, Err(Code::FrameSizeError)),
+            (1, &[0][..], Ok(1..1)),
+            (5, &[3], Ok(1..2)),
+            (5, &[4], Ok(1..1)),
+            (5, &[5], Err(Code::ProtocolError)),
+            (1, &[255], Err(Code::ProtocolError)),
+            (0, &[], Err(Code::FrameSizeError)),
+            // This is what the next frame begins with.
+            (0, &[0], Err(Code::FrameSizeError)),
         ] {
-            let payload = padding.map(|padding| [padding]).unwrap_or_default();
-            let payload = if padding.is_some() { &payload[..] } else { &[] };
-            let range = unpadded(&head(length, flag::PADDED), payload);
+            let range = unpadded(&head(length, flag::PADDED), padding);
             assert_eq!(range, expected, "{length} {padding:?}");
         }
         assert_eq!(unpadded(&head(5, 0), &[9]), Ok(0..5));

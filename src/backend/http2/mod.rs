@@ -5,7 +5,7 @@
 //! client's windows, leaves nothing behind. Streams are kept for the others alone: as long as the
 //! request's body comes, which is counted and thrown away, and as long as the answer waits for room.
 //!
-//! There is no I/O here and no clock. Who calls reads and writes, and says what time it is.
+//! There is no I/O here: who calls reads and writes, and says what time it is.
 //!
 //! | file | what is in it |
 //! |---|---|

@@ -240,14 +240,14 @@ mod tests {
 
     #[test]
     fn a_request_whose_fields_are_missing_doubled_or_misplaced_is_malformed() {
-        for missing in 0..GET.len() {
+        for (place, field) in GET.into_iter().enumerate() {
             let mut fields = GET.to_vec();
-            fields.remove(missing);
+            fields.remove(place);
             assert_eq!(verdict(&fields), "Malformed", "{fields:?}");
             fields.push(("accept", "a"));
-            fields.push(GET[missing]);
+            fields.push(field);
             assert_eq!(verdict(&fields), "Malformed", "{fields:?}");
-            let doubled = [&GET[..], &[GET[missing]]].concat();
+            let doubled = [&GET[..], &[field]].concat();
             assert_eq!(verdict(&doubled), "Malformed", "{doubled:?}");
         }
         let authority = (":authority", "a");

@@ -181,13 +181,16 @@ fn long_symbol(bits: u64) -> Result<Symbol, Malformed> {
 /// bytes more costs less than it costs the client to decode them.
 #[cfg(test)]
 pub(super) fn encode(string: &[u8]) -> Vec<u8> {
+    use std::fmt::Write;
+
     let mut bits = String::new();
     for byte in string {
         let length = LENGTHS[usize::from(*byte)];
         let row = ROWS[usize::from(length)];
         let place = ORDER.iter().position(|symbol| *symbol == u16::from(*byte));
         let code = row.code + u32::try_from(place.unwrap() - row.place).unwrap();
-        bits += &format!("{code:0width$b}", width = usize::from(length));
+        let width = usize::from(length);
+        write!(bits, "{code:0width$b}").unwrap();
     }
     bits += &"1".repeat((8 - bits.len() % 8) % 8);
     let bytes = bits.as_bytes().chunks(8);

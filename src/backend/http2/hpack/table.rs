@@ -199,11 +199,12 @@ impl Table {
         }
     }
 
+    /// Names and values, the newest first; and the size.
     #[cfg(test)]
-    pub(super) fn fields(&self) -> (Vec<(&[u8], &[u8])>, usize) {
+    pub(super) fn fields(&self) -> (Vec<[&[u8]; 2]>, usize) {
         let indexes = STATIC.len() + 1..=STATIC.len() + self.entries.len();
         let fields = indexes.map(|index| self.get(index).unwrap());
-        let pairs = fields.map(|field| (field.name, field.value)).collect();
+        let pairs = fields.map(|field| [field.name, field.value]).collect();
         (pairs, self.size)
     }
 }
@@ -277,7 +278,7 @@ mod tests {
                 });
                 let count = fitting.count();
                 fields.truncate(count);
-                let expected: Vec<_> = fields.iter().map(|(n, v)| (&n[..], &v[..])).collect();
+                let expected: Vec<_> = fields.iter().map(|(n, v)| [&n[..], &v[..]]).collect();
                 prop_assert_eq!(table.fields().0, expected);
                 prop_assert!(table.bytes.len() <= 3 * MOST);
             }

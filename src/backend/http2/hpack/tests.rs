@@ -5,7 +5,10 @@ use similar_asserts::assert_eq;
 
 use super::*;
 
-type Pairs<'a> = Vec<(&'a [u8], &'a [u8])>;
+type Pair = (&'static str, &'static str);
+
+/// A block, its fields, the table after it and the size of that.
+type Step<'a> = (&'a str, &'a [Pair], &'a [Pair], usize);
 
 /// What a decoder says of a block: values and sizes.
 fn read(decoder: &mut Decoder, block: &[u8]) -> Result<Vec<(Kind, String, usize)>, Malformed> {
@@ -26,7 +29,7 @@ fn bytes(hex: &str) -> Vec<u8> {
 
 /// Blocks that one decoder reads, each with the fields that it stands for and with the table that is
 /// there after it.
-fn reads(most: usize, steps: &[(&str, &[(&str, &str)], &[(&str, &str)], usize)]) {
+fn reads(most: usize, steps: &[Step<'_>]) {
     let mut decoder = Decoder::default();
     decoder.table.resize(most).unwrap();
     for (hex, fields, table, size) in steps {
@@ -39,9 +42,9 @@ fn reads(most: usize, steps: &[(&str, &[(&str, &str)], &[(&str, &str)], usize)])
             })
             .collect();
         assert_eq!(seen, expected, "{hex}");
-        let table: Pairs = table
+        let table: Vec<_> = table
             .iter()
-            .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
+            .map(|(name, value)| [name.as_bytes(), value.as_bytes()])
             .collect();
         assert_eq!(decoder.table.fields(), (table, *size), "{hex}");
     }

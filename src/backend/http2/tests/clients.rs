@@ -55,7 +55,7 @@ async fn client(desk: Desk) -> SendRequest<Full<Bytes>> {
 async fn in_local(test: impl Future<Output = ()>) {
     let all = tokio::task::LocalSet::new();
     let test = tokio::time::timeout(Duration::from_secs(20), test);
-    all.run_until(test).await.unwrap();
+    all.run_until(Box::pin(test)).await.unwrap();
 }
 
 type Request_ = Request<Full<Bytes>>;

@@ -8,27 +8,7 @@ const PROTOCOL: u32 = 0x1;
 const FLOW_CONTROL: u32 = 0x3;
 const STREAM_CLOSED: u32 = 0x5;
 const FRAME_SIZE: u32 = 0x6;
-const REFUSED: u32 = 0x7;
 const COMPRESSION: u32 = 0x9;
-const CALM: u32 = 0xb;
-
-/// The last words after `bytes`, and whether the connection is over by them.
-fn last(session: &mut Session, bytes: &[u8]) -> (String, bool) {
-    let said = session.say(bytes);
-    (said.last().cloned().unwrap_or_default(), session.is_over())
-}
-
-fn broken(last: u32, code: u32) -> (String, bool) {
-    (format!("GOAWAY {last} {code:#x}"), true)
-}
-
-fn refused(stream: u32, code: u32) -> (String, bool) {
-    (format!("RST_STREAM {stream} {code:#x}"), false)
-}
-
-fn silence() -> (String, bool) {
-    (String::new(), false)
-}
 
 #[test]
 fn a_preface_that_is_none_ends_the_connection() {
@@ -48,160 +28,93 @@ fn a_preface_that_is_none_ends_the_connection() {
     }
 }
 
+/// Frames by section, each of which breaks a connection by an error.
+fn break_connections(cases: &[(&str, Vec<u8>, u32)]) {
+    for (section, bytes, code) in cases {
+        let said = last(&mut Session::new(), bytes);
+        assert_eq!(said, broken(0, *code), "{section}: {bytes:x?}");
+    }
+}
+
 #[test]
-fn what_breaks_a_connection_is_answered_by_goaway() {
-    let dependent = [&[0, 0, 0, 3, 0], GET].concat();
-    let open = headers(0, 1, GET);
-    for (section, bytes, expected) in [
-        (
-            "4.2",
-            vec![0, 0x40, 1, 0, 0, 0, 0, 0, 1],
-            broken(0, FRAME_SIZE),
-        ),
-        ("4.3", headers(END, 1, b"\x80"), broken(0, COMPRESSION)),
-        ("4.3", headers(END, 1, b"\x00\x05"), broken(0, COMPRESSION)),
-        ("5.1", data(0, 1, 1), broken(0, PROTOCOL)),
-        ("5.1", window_update(1, 1), broken(0, PROTOCOL)),
-        ("5.1", reset(1), broken(0, PROTOCOL)),
-        ("5.1.1", headers(END, 0, GET), broken(0, PROTOCOL)),
-        ("5.1.1", headers(END, 2, GET), broken(0, PROTOCOL)),
-        ("6.1", data(0, 0, 1), broken(0, PROTOCOL)),
+fn frames_of_streams_that_break_a_connection_are_answered_by_goaway() {
+    let dependent = [0, 0, 0, 3, 0];
+    let cases = [
+        ("4.2", vec![0, 0x40, 1, 0, 0, 0, 0, 0, 1], FRAME_SIZE),
+        ("4.3", headers(END, 1, b"\x80"), COMPRESSION),
+        ("4.3", headers(END, 1, b"\x00\x05"), COMPRESSION),
+        ("5.1", data(0, 1, 1), PROTOCOL),
+        ("5.1", window_update(1, 1), PROTOCOL),
+        ("5.1", reset(1), PROTOCOL),
+        ("5.1.1", headers(END, 0, GET), PROTOCOL),
+        ("5.1.1", headers(END, 2, GET), PROTOCOL),
+        ("6.1", data(0, 0, 1), PROTOCOL),
         (
             "6.2",
             headers(END | flag::PADDED, 1, &[&[20], GET].concat()),
-            broken(0, PROTOCOL),
+            PROTOCOL,
         ),
-        (
-            "6.2",
-            headers(END | flag::PADDED, 1, &[]),
-            broken(0, FRAME_SIZE),
-        ),
-        (
-            "6.2",
-            headers(END | flag::PRIORITY, 1, &[0; 4]),
-            broken(0, FRAME_SIZE),
-        ),
-        (
-            "6.3",
-            frame(kind::PRIORITY, 0, 0, &[0; 5]),
-            broken(0, PROTOCOL),
-        ),
-        (
-            "6.3",
-            frame(kind::PRIORITY, 0, 1, &[0; 4]),
-            broken(0, FRAME_SIZE),
-        ),
-        (
-            "6.3",
-            frame(kind::PRIORITY, 0, 3, &dependent[..5]),
-            broken(0, PROTOCOL),
-        ),
-        (
-            "6.4",
-            frame(kind::RST_STREAM, 0, 0, &[0; 4]),
-            broken(0, PROTOCOL),
-        ),
-        (
-            "6.4",
-            frame(kind::RST_STREAM, 0, 1, &[0; 3]),
-            broken(0, FRAME_SIZE),
-        ),
-        ("6.5", frame(kind::SETTINGS, 0, 1, &[]), broken(0, PROTOCOL)),
-        (
-            "6.5",
-            frame(kind::SETTINGS, 0, 0, &[0; 5]),
-            broken(0, FRAME_SIZE),
-        ),
+        ("6.2", headers(END | flag::PADDED, 1, &[]), FRAME_SIZE),
+        ("6.2", headers(END | flag::PRIORITY, 1, &[0; 4]), FRAME_SIZE),
+        ("6.3", frame(kind::PRIORITY, 0, 0, &[0; 5]), PROTOCOL),
+        ("6.3", frame(kind::PRIORITY, 0, 1, &[0; 4]), FRAME_SIZE),
+        ("6.3", frame(kind::PRIORITY, 0, 3, &dependent), PROTOCOL),
+        ("6.4", frame(kind::RST_STREAM, 0, 0, &[0; 4]), PROTOCOL),
+        ("6.4", frame(kind::RST_STREAM, 0, 1, &[0; 3]), FRAME_SIZE),
+    ];
+    break_connections(&cases);
+}
+
+#[test]
+fn frames_of_no_stream_that_break_a_connection_are_answered_by_goaway() {
+    let open = headers(0, 1, GET);
+    let cases = [
+        ("6.5", frame(kind::SETTINGS, 0, 1, &[]), PROTOCOL),
+        ("6.5", frame(kind::SETTINGS, 0, 0, &[0; 5]), FRAME_SIZE),
         (
             "6.5",
             frame(kind::SETTINGS, flag::ACK, 0, &[0; 6]),
-            broken(0, FRAME_SIZE),
+            FRAME_SIZE,
         ),
-        (
-            "6.5.2",
-            settings(setting::ENABLE_PUSH, 2),
-            broken(0, PROTOCOL),
-        ),
+        ("6.5.2", settings(setting::ENABLE_PUSH, 2), PROTOCOL),
         (
             "6.5.2",
             settings(setting::INITIAL_WINDOW_SIZE, 1 << 31),
-            broken(0, FLOW_CONTROL),
+            FLOW_CONTROL,
         ),
-        (
-            "6.5.2",
-            settings(setting::MAX_FRAME_SIZE, 16_383),
-            broken(0, PROTOCOL),
-        ),
+        ("6.5.2", settings(setting::MAX_FRAME_SIZE, 16_383), PROTOCOL),
         (
             "6.5.2",
             settings(setting::MAX_FRAME_SIZE, 1 << 24),
-            broken(0, PROTOCOL),
+            PROTOCOL,
         ),
-        (
-            "6.6",
-            frame(kind::PUSH_PROMISE, 0, 1, &[0; 4]),
-            broken(0, PROTOCOL),
-        ),
-        (
-            "6.7",
-            frame(kind::PING, 0, 1, b"entracte"),
-            broken(0, PROTOCOL),
-        ),
-        (
-            "6.7",
-            frame(kind::PING, 0, 0, b"entract"),
-            broken(0, FRAME_SIZE),
-        ),
-        (
-            "6.8",
-            frame(kind::GOAWAY, 0, 1, &[0; 8]),
-            broken(0, PROTOCOL),
-        ),
-        (
-            "6.8",
-            frame(kind::GOAWAY, 0, 0, &[0; 7]),
-            broken(0, FRAME_SIZE),
-        ),
-        ("6.9", window_update(0, 0), broken(0, PROTOCOL)),
-        (
-            "6.9",
-            frame(kind::WINDOW_UPDATE, 0, 0, &[0; 5]),
-            broken(0, FRAME_SIZE),
-        ),
-        (
-            "6.9.1",
-            window_update(0, 0x7fff_ffff),
-            broken(0, FLOW_CONTROL),
-        ),
-        (
-            "6.10",
-            frame(kind::CONTINUATION, OPEN, 1, GET),
-            broken(0, PROTOCOL),
-        ),
+        ("6.6", frame(kind::PUSH_PROMISE, 0, 1, &[0; 4]), PROTOCOL),
+        ("6.7", frame(kind::PING, 0, 1, b"entracte"), PROTOCOL),
+        ("6.7", frame(kind::PING, 0, 0, b"entract"), FRAME_SIZE),
+        ("6.8", frame(kind::GOAWAY, 0, 1, &[0; 8]), PROTOCOL),
+        ("6.8", frame(kind::GOAWAY, 0, 0, &[0; 7]), FRAME_SIZE),
+        ("6.9", window_update(0, 0), PROTOCOL),
+        ("6.9", frame(kind::WINDOW_UPDATE, 0, 0, &[0; 5]), FRAME_SIZE),
+        ("6.9.1", window_update(0, 0x7fff_ffff), FLOW_CONTROL),
+        ("6.10", frame(kind::CONTINUATION, OPEN, 1, GET), PROTOCOL),
         (
             "6.10",
             [&open[..], &headers(END, 3, GET)].concat(),
-            broken(0, PROTOCOL),
+            PROTOCOL,
         ),
-        (
-            "6.10",
-            [&open[..], &data(0, 1, 1)].concat(),
-            broken(0, PROTOCOL),
-        ),
+        ("6.10", [&open[..], &data(0, 1, 1)].concat(), PROTOCOL),
         (
             "6.10",
             [&open[..], &frame(0xff, 0, 1, &[])].concat(),
-            broken(0, PROTOCOL),
+            PROTOCOL,
         ),
         (
             "6.10",
             [&open[..], &frame(kind::CONTINUATION, OPEN, 3, GET)].concat(),
-            broken(0, PROTOCOL),
+            PROTOCOL,
         ),
-    ] {
-        let said = last(&mut Session::new(), &bytes);
-        assert_eq!(said, expected, "{section}: {bytes:x?}");
-    }
+    ];
+    break_connections(&cases);
 }
 
 #[test]
@@ -336,87 +249,4 @@ fn after_the_end_nothing_is_said() {
     assert!(session.is_over());
     assert_eq!(session.hear(Connection::leave), [""; 0]);
     assert_eq!(session.hear(Connection::close), [""; 0]);
-}
-
-#[test]
-fn more_streams_than_may_be_are_refused_and_too_many_of_those_end_the_connection() {
-    let mut session = Session::new();
-    session.send(&settings(setting::INITIAL_WINDOW_SIZE, 0));
-    let mut stream = (1..).step_by(2);
-    for stream in stream.by_ref().take(10) {
-        let said = session.say(&headers(END, stream, GET));
-        assert_eq!(said, [format!("HEADERS {stream} 503")]);
-    }
-    assert!(session.connection.is_stalled());
-    for stream in stream.by_ref().take(20) {
-        assert_eq!(
-            last(&mut session, &headers(END, stream, GET)),
-            refused(stream, REFUSED)
-        );
-    }
-    let stream = stream.next().unwrap();
-    assert_eq!(
-        last(&mut session, &headers(END, stream, GET)),
-        broken(stream, CALM)
-    );
-}
-
-#[test]
-fn requests_that_are_taken_back_as_soon_as_they_are_sent_end_the_connection() {
-    let mut session = Session::new();
-    let pair = |stream| [headers(END, stream, GET), reset(stream)].concat();
-    let mut streams = (1..).step_by(2);
-    let count = streams
-        .by_ref()
-        .take(1000)
-        .take_while(|stream| !last(&mut session, &pair(*stream)).1)
-        .count();
-    assert_eq!(count, 39);
-}
-
-#[test]
-fn who_takes_the_rest_of_a_body_back_has_his_answer_and_goes_on() {
-    let mut session = Session::new();
-    session.send(&window_update(0, 1 << 20));
-    for stream in (1..2000).step_by(2) {
-        let bytes = [
-            headers(OPEN, stream, POST),
-            data(0, stream, 10),
-            reset(stream),
-        ]
-        .concat();
-        assert_eq!(session.say(&bytes), answer(stream));
-    }
-    assert!(!session.is_over());
-}
-
-#[test]
-fn frames_that_bear_no_request_are_bounded() {
-    for (what, bytes) in [
-        ("ping", frame(kind::PING, 0, 0, b"12345678")),
-        ("settings", frame(kind::SETTINGS, 0, 0, &[])),
-        ("priority", frame(kind::PRIORITY, 0, 3, &[0; 5])),
-        ("window", window_update(0, 1)),
-        ("unknown", frame(0xff, 0, 0, &[])),
-        ("empty", data(0, 1, 0)),
-        ("padding", frame(kind::DATA, flag::PADDED, 1, &[0])),
-    ] {
-        let mut session = Session::new();
-        session.send(&headers(OPEN, 1, POST));
-        let end = (0..1100).find(|_| last(&mut session, &bytes).1);
-        assert!(end.is_some_and(|end| end > 1000), "{what}: {end:?}");
-    }
-    let mut session = Session::new();
-    session.send(&headers(0, 1, GET));
-    let empty = frame(kind::CONTINUATION, 0, 1, &[]);
-    let end = (0..1100).find(|_| last(&mut session, &empty).1);
-    assert!(end.is_some(), "empty CONTINUATION: {end:?}");
-    // Requests allow for more.
-    let mut session = Session::new();
-    for stream in (1..400).step_by(2) {
-        let pings = frame(kind::PING, 0, 0, b"12345678").repeat(9);
-        session.send(&[headers(END, stream, GET), pings].concat());
-    }
-    assert!(!session.is_over());
-    assert_eq!(last(&mut session, &[]), silence());
 }

@@ -4,6 +4,7 @@ mod chunks;
 mod clients;
 mod ending;
 mod errors;
+mod floods;
 mod flow;
 mod requests;
 
@@ -248,6 +249,24 @@ fn fields(block: &[u8]) -> Vec<String> {
     values
 }
 
+/// The last words after `bytes`, and whether the connection is over by them.
+fn last(session: &mut Session, bytes: &[u8]) -> (String, bool) {
+    let said = session.say(bytes);
+    (said.last().cloned().unwrap_or_default(), session.is_over())
+}
+
+fn broken(last: u32, code: u32) -> (String, bool) {
+    (format!("GOAWAY {last} {code:#x}"), true)
+}
+
+fn refused(stream: u32, code: u32) -> (String, bool) {
+    (format!("RST_STREAM {stream} {code:#x}"), false)
+}
+
+fn silence() -> (String, bool) {
+    (String::new(), false)
+}
+
 /// What the answer to a GET on a stream is, where its windows are open.
 fn answer(stream: u32) -> [String; 2] {
     [
@@ -259,5 +278,5 @@ fn answer(stream: u32) -> [String; 2] {
 #[test]
 fn a_connection_that_is_idle_is_small() {
     let size = size_of::<Connection>();
-    assert!(size <= 240, "{size} bytes");
+    assert!(size <= 200, "{size} bytes");
 }
