@@ -161,7 +161,7 @@ impl Connection {
         match &mut self.http2 {
             Some(http2) if http2.bodies() > 0 => {
                 let mut output = Vec::new();
-                http2.look(&mut output, &worker.http2, now);
+                http2.look(&mut output, now);
                 self.say(&output, worker)
             }
             _ => Next::Waits,
@@ -197,11 +197,11 @@ impl Connection {
 
     /// Writes what nobody has asked for.
     fn say(&mut self, output: &[u8], worker: &Worker) -> Next {
-        if output.is_empty() {
-            return Next::Waits;
-        }
         let kept = self.kept.get_or_insert_default();
         kept.output.extend_from_slice(output);
+        if self.http2.as_ref().is_some_and(|http2| http2.is_over()) {
+            kept.then = Then::ShutDown;
+        }
         self.advance(false, worker)
     }
 
@@ -269,7 +269,7 @@ impl Connection {
     fn answer_kept(&mut self, worker: &Worker) -> io::Result<()> {
         let kept = self.kept.take().unwrap_or_default();
         if kept.then == Then::Http2 {
-            self.http2 = Some(Box::new(http2::Connection::new(&worker.http2)));
+            self.http2 = Some(Box::new(http2::Connection::new()));
         }
         let output = &mut worker.buffers.borrow_mut().output;
         self.answer(&kept.input, 0, output, Instant::now(), worker)

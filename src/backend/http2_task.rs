@@ -33,7 +33,7 @@ where
 {
     let mut connection = Connection {
         stream,
-        http2: http2::Connection::new(&place.worker.http2),
+        http2: http2::Connection::new(),
         input,
         output: Vec::new(),
         place,
@@ -76,8 +76,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                         self.leave(ending);
                     }
                     () = sleep(LOOK), if self.http2.bodies() > 0 => {
-                        let (output, limits) = (&mut self.output, &self.place.worker.http2);
-                        self.http2.look(output, limits, Instant::now());
+                        self.http2.look(&mut self.output, Instant::now());
                     }
                 },
             }

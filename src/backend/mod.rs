@@ -21,17 +21,21 @@
 //! | file | what is in it |
 //! |---|---|
 //! | `worker` | the threads |
-//! | `accept` | one listener of one worker |
-//! | `desk` | what is answered at one port by one worker |
+//! | `event_loop` | what is ready has its turn: listeners, connections |
+//! | `accept` | the listeners |
+//! | `roster` | the connections: how many there may be, and which of them makes room for another |
+//! | `desk` | what is answered at one port |
 //! | `shelf` | answers of a port that are ready to be sent |
-//! | `roster` | the connections of a worker: room for a new one, the end of old ones |
 //! | `activity` | what a connection was last seen doing, and when it is to end |
-//! | `connection` | one connection, from its first bytes on |
+//! | `connection` | one connection, from its first bytes on: read, answered, written |
 //! | `opening` | what it speaks, by those |
 //! | `proxy` | where a header of the PROXY protocol ends |
 //! | `plain` | HTTP/1 for requests that can be answered by themselves |
 //! | `request` | the head of such a request |
-//! | `http` | all other HTTP, by hyper |
+//! | `http2` | HTTP/2 |
+//! | `task` | a connection with a task of its own: TLS, and all other HTTP/1 |
+//! | `http2_task` | HTTP/2 within TLS |
+//! | `http` | all other HTTP/1, by hyper |
 //! | `stream` | a stream that begins with what was read before, and tells of what passes |
 
 mod accept;

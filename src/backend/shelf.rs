@@ -1,5 +1,6 @@
 //! Answers of a port that are ready to be sent.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use http::header::{CONTENT_LENGTH, DATE};
 use tokio::time::Instant;
 
+use super::http2;
 use crate::notice::{
     Answer, Notice, TURNS, Variant, connection_closes, good_until, imf_fixdate, render,
 };
@@ -43,6 +45,9 @@ pub(super) struct Ready {
     pub(super) end: Vec<u8>,
     /// Whether it is to be the last of its connection.
     pub(super) closes: bool,
+    /// The fields of HTTP/2, where somebody has asked for them.
+    block: OnceCell<Vec<u8>>,
+    at: DateTime<Utc>,
     until: Instant,
 }
 
@@ -123,8 +128,19 @@ impl Ready {
             end: end(&answer, at),
             answer,
             closes,
+            block: OnceCell::new(),
+            at,
             until: now + good,
         }
+    }
+
+    /// All fields but the origin's, with `Date`, as HTTP/2 has them.
+    pub(super) fn block(&self) -> &[u8] {
+        let Answer {
+            status, headers, ..
+        } = &self.answer;
+        self.block
+            .get_or_init(|| http2::block(*status, headers, &imf_fixdate(self.at)))
     }
 }
 

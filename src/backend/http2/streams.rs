@@ -1,0 +1,277 @@
+//! Streams: those that are open, and those that we have reset (RFC 9113 §5.1).
+//!
+//! A request that ends with its HEADERS and is answered at once is never in here. So a connection that
+//! is idle has nothing of all this, and to find a stream is to look at a few.
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::frame::{self, Code, LONGEST, WINDOW, flag, kind};
+use super::window::{Receiving, Sending};
+
+/// How many streams that we have reset are remembered: the client may have sent more for them before
+/// it knew.
+const REMEMBERED: usize = 128;
+
+#[derive(Debug)]
+pub(super) struct Streams {
+    /// In the order of their identifiers.
+    open: Vec<Stream>,
+    /// Which we have reset while more of the request was to come. The newest is the last.
+    reset: Vec<u32>,
+    /// What is left of the client's windows: that of the connection, and that of a new stream.
+    connection: Sending,
+    initial: u32,
+    /// Whether there may be room for an answer that waits.
+    is_stirred: bool,
+}
+
+/// An open stream.
+#[derive(Debug)]
+pub(super) struct Stream {
+    id: u32,
+    window: Sending,
+    /// The request's body, until it has ended.
+    pub(super) body: Option<Body>,
+    /// What of the answer waits for the client's windows.
+    pub(super) waiting: Option<Bytes>,
+}
+
+/// A request's body, which is counted and thrown away.
+#[derive(Debug)]
+pub(super) struct Body {
+    /// How long the request says it is.
+    pub(super) length: Option<u64>,
+    pub(super) count: u64,
+    pub(super) window: Receiving,
+    pub(super) until: Instant,
+    /// Whether it was given up. The stream is reset as soon as its answer is sent (§8.1).
+    pub(super) is_over: bool,
+}
+
+impl Default for Streams {
+    fn default() -> Self {
+        Self {
+            open: Vec::new(),
+            reset: Vec::new(),
+            connection: Sending::new(WINDOW),
+            initial: WINDOW,
+            is_stirred: false,
+        }
+    }
+}
+
+impl Body {
+    pub(super) fn new(length: Option<u64>, until: Instant) -> Self {
+        Self {
+            length,
+            count: 0,
+            window: Receiving::default(),
+            until,
+            is_over: false,
+        }
+    }
+
+    /// Takes so many bytes of it; false where that is not what the request said (§8.1.1).
+    pub(super) fn take(&mut self, bytes: usize, is_end: bool) -> bool {
+        self.count += u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.length
+            .is_none_or(|length| self.count == length || self.count < length && !is_end)
+    }
+}
+
+impl Streams {
+    pub(super) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    pub(super) fn is_stalled(&self) -> bool {
+        self.open.iter().any(|stream| stream.waiting.is_some())
+    }
+
+    pub(super) fn bodies(&self) -> usize {
+        let bodies = self.open.iter().filter_map(|stream| stream.body.as_ref());
+        bodies.filter(|body| !body.is_over).count()
+    }
+
+    pub(super) fn get(&mut self, id: u32) -> Option<&mut Stream> {
+        let place = self.place(id)?;
+        self.open.get_mut(place)
+    }
+
+    /// Takes an open stream away.
+    pub(super) fn remove(&mut self, id: u32) -> Option<Stream> {
+        self.place(id).map(|place| self.open.remove(place))
+    }
+
+    fn place(&self, id: u32) -> Option<usize> {
+        if self.open.is_empty() {
+            return None;
+        }
+        self.open.binary_search_by_key(&id, |stream| stream.id).ok()
+    }
+
+    /// Notes that the body of a stream that is open has ended.
+    pub(super) fn end(&mut self, id: u32) {
+        let Some(stream) = self.get(id) else { return };
+        stream.body = None;
+        if stream.waiting.is_none() {
+            self.remove(id);
+        }
+    }
+
+    /// Begins to send `content` on the new stream `id`, whose HEADERS are sent. The stream is kept
+    /// where it has more to come.
+    pub(super) fn open(
+        &mut self,
+        output: &mut Vec<u8>,
+        id: u32,
+        content: &Bytes,
+        body: Option<Body>,
+    ) {
+        let mut stream = Stream {
+            id,
+            window: Sending::new(self.initial),
+            body,
+            waiting: None,
+        };
+        let sent = stream.send(content, output, &mut self.connection, usize::MAX);
+        if sent < content.len() {
+            stream.waiting = Some(content.slice(sent..));
+        }
+        if stream.body.is_some() || stream.waiting.is_some() {
+            self.open.push(stream);
+        }
+    }
+
+    /// Sends what there is room for of the answers that wait, but stops as soon as `output` has
+    /// `full` bytes.
+    pub(super) fn send(&mut self, output: &mut Vec<u8>, full: usize) {
+        let mut place = 0;
+        while self.is_stirred {
+            let Some(stream) = self.open.get_mut(place) else {
+                self.is_stirred = false;
+                return;
+            };
+            if let Some(rest) = &stream.waiting {
+                if output.len() >= full {
+                    return;
+                }
+                let rest = rest.clone();
+                let sent = stream.send(&rest, output, &mut self.connection, full);
+                stream.waiting = (sent < rest.len()).then(|| rest.slice(sent..));
+            }
+            let id = stream.id;
+            match &stream.body {
+                // There was no room for it, or there is none in `output`, which is seen above.
+                _ if stream.waiting.is_some() && output.len() < full => place += 1,
+                _ if stream.waiting.is_some() => return,
+                Some(body) if body.is_over => self.reset(output, id, Code::NoError),
+                Some(_) => place += 1,
+                None => drop(self.open.remove(place)),
+            }
+        }
+    }
+
+    /// Opens the client's window of the connection.
+    pub(super) fn open_connection(&mut self, more: u32) -> Result<(), Code> {
+        self.is_stirred = true;
+        self.connection.change(more.into())
+    }
+
+    /// Opens the client's window of a stream that is open.
+    pub(super) fn open_stream(&mut self, id: u32, more: u32) -> Result<(), Code> {
+        self.is_stirred = true;
+        self.get(id)
+            .map_or(Ok(()), |stream| stream.window.change(more.into()))
+    }
+
+    /// Sets what the client's window of a new stream is; those that are open change by as much
+    /// (§6.9.2).
+    pub(super) fn set_initial(&mut self, size: u32) -> Result<(), Code> {
+        let more = i64::from(size) - i64::from(self.initial);
+        self.initial = size;
+        self.is_stirred = true;
+        let mut open = self.open.iter_mut();
+        open.try_for_each(|stream| stream.window.change(more))
+    }
+
+    /// Resets a stream that is open.
+    pub(super) fn reset(&mut self, output: &mut Vec<u8>, id: u32, code: Code) {
+        let stream = self.remove(id);
+        frame::reset(output, id, code);
+        if stream.is_some_and(|stream| stream.body.is_some()) {
+            self.remember(id);
+        }
+    }
+
+    /// Gives up the body of a stream that is open: where it is answered to the end it is reset, so
+    /// that the client sends no more of it (§8.1).
+    pub(super) fn give_up(&mut self, output: &mut Vec<u8>, id: u32) {
+        let Some(stream) = self.get(id) else { return };
+        if stream.waiting.is_none() {
+            return self.reset(output, id, Code::NoError);
+        }
+        if let Some(body) = &mut stream.body {
+            body.is_over = true;
+        }
+    }
+
+    /// Gives up the bodies whose time is over.
+    pub(super) fn look(&mut self, output: &mut Vec<u8>, now: Instant) {
+        let is_late = |body: &Body| body.until <= now && !body.is_over;
+        let streams = self.open.iter();
+        let late = streams.filter(|stream| stream.body.as_ref().is_some_and(is_late));
+        for id in late.map(|stream| stream.id).collect::<Vec<_>>() {
+            self.give_up(output, id);
+        }
+    }
+
+    /// Remembers a stream that we have reset while more of the request was to come.
+    pub(super) fn remember(&mut self, id: u32) {
+        if self.reset.len() >= REMEMBERED {
+            self.reset.remove(0);
+        }
+        self.reset.push(id);
+    }
+
+    /// Whether we have reset the stream `id`, as far as is remembered.
+    pub(super) fn remembers(&self, id: u32) -> bool {
+        self.reset.contains(&id)
+    }
+
+    /// Forgets a stream that we have reset: the client has ended it.
+    pub(super) fn forget(&mut self, id: u32) {
+        self.reset.retain(|other| *other != id);
+    }
+}
+
+impl Stream {
+    /// Sends what there is room for of `content`, until `output` has `full` bytes; returns how much.
+    fn send(
+        &mut self,
+        content: &[u8],
+        output: &mut Vec<u8>,
+        connection: &mut Sending,
+        full: usize,
+    ) -> usize {
+        let mut rest = content;
+        while output.len() < full {
+            let room = self.window.room(*connection, rest.len().min(LONGEST));
+            let (part, after) = rest.split_at(room);
+            if part.is_empty() {
+                break;
+            }
+            let flags = if after.is_empty() {
+                flag::END_STREAM
+            } else {
+                0
+            };
+            frame::write(output, kind::DATA, flags, self.id, part);
+            self.window.take(room);
+            connection.take(room);
+            rest = after;
+        }
+        content.len() - rest.len()
+    }
+}
