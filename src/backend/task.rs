@@ -26,8 +26,12 @@ pub(super) async fn http(before: Bytes, stream: TcpStream, place: Place) {
     let Place {
         worker, activity, ..
     } = &place;
-    let stream = Stream::new(before, stream, activity.clone());
-    worker.http.serve(stream, activity).await;
+    // The runtime does not know yet that it can be written to, and hyper forgets an answer that is
+    // ready while the one before it cannot be written.
+    if stream.writable().await.is_ok() {
+        let stream = Stream::new(before, stream, activity.clone());
+        worker.http.serve(stream, activity).await;
+    }
 }
 
 /// Answers HTTP within TLS; see [`http`].
