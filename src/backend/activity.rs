@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::LimitArgs;
 use super::desk::Desk;
+use super::http2;
 
 /// How long a connection has to be silent before it is closed where connections are asked to go: a
 /// request that is on its way, or whose head arrives in pieces, is not cut off. Counted at the
@@ -20,6 +21,9 @@ const IDLE: Duration = Duration::from_secs(1);
 
 /// How long a client has to see that we have shut the connection down.
 const LINGER: Duration = Duration::from_secs(1);
+
+/// How many bytes it may send in that time.
+pub(super) const LINGERS: usize = 4 * 1024 * 1024;
 
 /// How long a connection has to be idle before it may have to make room for a new one: who has
 /// just connected is not sent away before he could ask.
@@ -39,8 +43,6 @@ pub(super) struct Activity {
     lingers: Cell<Option<Instant>>,
     /// Since when the client takes nothing of what is to be written.
     stalled: Cell<Option<Instant>>,
-    /// How many bodies are being read and thrown away.
-    bodies: Cell<u32>,
     ending: Cell<Option<Ending>>,
     waiting: RefCell<Option<Waker>>,
 }
@@ -63,7 +65,6 @@ impl Activity {
             answered: Cell::new(None),
             lingers: Cell::new(None),
             stalled: Cell::new(None),
-            bodies: Cell::new(0),
             ending: Cell::new(None),
             waiting: RefCell::default(),
         }
@@ -102,16 +103,12 @@ impl Activity {
         }
     }
 
-    /// Notes that a body is being read, until what is returned is dropped.
-    pub(super) fn read_body(self: &Rc<Self>) -> impl Sized + use<> {
-        struct Reading(Rc<Activity>);
-        impl Drop for Reading {
-            fn drop(&mut self) {
-                self.0.bodies.update(|bodies| bodies - 1);
-            }
+    /// The same over HTTP/2, where an answer may wait for its own window too.
+    pub(super) fn write_http2(&self, stalls: bool, http2: &mut http2::Connection) {
+        if http2.take_moved() {
+            self.stalled.set(None);
         }
-        self.bodies.update(|bodies| bodies + 1);
-        Reading(Rc::clone(self))
+        self.write(stalls || http2.is_stalled());
     }
 
     /// Asks the connection to end. A connection that has been asked can only be asked to hurry.

@@ -66,7 +66,7 @@ pub struct TlsArgs {
 #[derive(Clone, Debug, clap::Args)]
 pub struct LimitArgs {
     /// The most connections that are served at a time, on all ports together; each worker has its
-    /// share of them. For one that is too many, one that was silent for long is closed. No more than
+    /// share of them. For one that is too many, one that was idle for long is closed. No more than
     /// the limit on open files allows, which is raised as far as may be
     #[arg(long, value_name = "COUNT", default_value_t = 16_384, value_parser = value_parser!(u32).range(1..))]
     pub max_connections: u32,
@@ -86,7 +86,7 @@ pub struct LimitArgs {
     #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration)]
     pub idle_timeout: Duration,
 
-    /// How long a client may take nothing of an answer that waits for it
+    /// How long a client may take nothing of an answer that waits for it, or open no window for it
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub write_timeout: Duration,
 
@@ -103,8 +103,8 @@ pub struct LimitArgs {
     #[arg(long, value_name = "COUNT", default_value_t = 128, value_parser = value_parser!(u32).range(1..))]
     pub max_streams: u32,
 
-    /// The most requests that a client of HTTP/2 may take back before they are looked at, or make
-    /// us refuse, before its connection is closed
+    /// The most requests that a client of HTTP/2 may take back, or make us refuse, before its
+    /// connection is closed; each request that it does not take back makes up for half of one
     #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = value_parser!(u16).range(1..))]
     pub max_resets: u16,
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use mio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::activity::{Activity, Ending};
+use super::activity::{Activity, Ending, LINGERS};
 use super::http2;
 use super::opening::{Opening, Stage};
 use super::plain::{self, Answered};
@@ -90,7 +90,8 @@ pub(super) enum Then {
     /// The end, of which the client does not know yet: what it still sends is read and thrown away,
     /// for it would lose the last answer otherwise (RFC 9112 §9.6).
     ShutDown,
-    Linger,
+    /// So many bytes were.
+    Linger(usize),
 }
 
 /// What reading came to.
@@ -136,8 +137,9 @@ impl Connection {
                 return Ok(Next::Waits);
             }
             match self.then() {
-                Then::Read | Then::Linger if all_read => return Ok(Next::Waits),
-                Then::Read | Then::Linger => match self.read(worker)? {
+                Then::Linger(thrown_away) if thrown_away > LINGERS => return Ok(Next::Closed),
+                Then::Read | Then::Linger(_) if all_read => return Ok(Next::Waits),
+                Then::Read | Then::Linger(_) => match self.read(worker)? {
                     Heard::Nothing => return Ok(Next::Waits),
                     // The end of what it sends has no event of its own, if it came with the rest.
                     Heard::All => all_read = !is_half_closed,
@@ -258,7 +260,13 @@ impl Connection {
         let is_all = read < room.len();
         let now = Instant::now();
         self.activity.hear(now);
-        if self.then() != Then::Linger {
+        if let Some(Kept {
+            then: Then::Linger(thrown_away),
+            ..
+        }) = self.kept.as_deref_mut()
+        {
+            *thrown_away += read;
+        } else {
             let input = &buffers.input[..before + read];
             self.answer(input, before, &mut buffers.output, now, worker)?;
         }
@@ -295,8 +303,11 @@ impl Connection {
                 Err(error) => return Err(error),
             }
         }
-        let is_stalled = self.http2.as_ref().is_some_and(|http2| http2.is_stalled());
-        self.activity.write(is_stalled || taken < output.len());
+        let stalls = taken < output.len();
+        match &mut self.http2 {
+            Some(http2) => self.activity.write_http2(stalls, http2),
+            None => self.activity.write(stalls),
+        }
         let is_done = taken == output.len() && rest.is_empty() && then == Then::Read;
         self.kept = (!is_done).then(|| {
             Box::new(Kept {
@@ -329,6 +340,7 @@ impl Connection {
                     http2::Then::Read => Then::Read,
                     http2::Then::Answer => Then::Answer,
                     http2::Then::ShutDown => Then::ShutDown,
+                    http2::Then::Close => Then::Close,
                 },
             };
         }
@@ -356,7 +368,7 @@ impl Connection {
         self.stream.shutdown(std::net::Shutdown::Write)?;
         self.activity.linger(Instant::now());
         let kept = self.kept.get_or_insert_default();
-        (kept.input, kept.then) = (Vec::new(), Then::Linger);
+        (kept.input, kept.then) = (Vec::new(), Then::Linger(0));
         Ok(())
     }
 

@@ -109,22 +109,20 @@ impl Http {
             close_after(&parts, &mut response);
             activity.end(Ending::InOrder);
         }
-        self.throw_away(&parts, body, activity);
+        self.throw_away(&parts, body);
         response
     }
 
     /// Reads the body aside, while the answer is already on its way. Closing a connection on bytes
     /// that are still unread resets it, and the client may lose the answer (RFC 9112 §9.6).
-    fn throw_away(&self, head: &request::Parts, body: Incoming, activity: &Rc<Activity>) {
+    fn throw_away(&self, head: &request::Parts, body: Incoming) {
         // Who waits for `100 Continue` sends no body after our answer, and reading would ask for it.
         if body.is_end_stream() || head.headers.contains_key(EXPECT) {
             return;
         }
-        let reading = activity.read_body();
         let mut body = Limited::new(body, self.max_body);
         spawn_local(timeout(self.body_timeout, async move {
             while let Some(Ok(_)) = body.frame().await {}
-            drop(reading);
         }));
     }
 }

@@ -54,19 +54,14 @@ where
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     async fn serve(&mut self) -> io::Result<()> {
-        self.answer().await?;
-        self.stream.shutdown().await
-    }
-
-    /// Answers until there is no more to be said.
-    async fn answer(&mut self) -> io::Result<()> {
         let mut leaves = false;
         loop {
             let then = self.receive();
             self.write().await?;
-            self.place.activity.write(self.http2.is_stalled());
+            self.place.activity.write_http2(false, &mut self.http2);
             match then {
-                Then::ShutDown => return Ok(()),
+                Then::ShutDown => return self.stream.shutdown().await,
+                Then::Close => return Ok(()),
                 Then::Answer => {}
                 Then::Read => tokio::select! {
                     biased;

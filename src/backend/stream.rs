@@ -9,7 +9,7 @@ use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
-use super::activity::Activity;
+use super::activity::{Activity, LINGERS};
 
 /// A stream that begins with what was read before, and tells of what passes through it.
 #[derive(Debug)]
@@ -17,7 +17,8 @@ pub(super) struct Stream<S> {
     before: Bytes,
     inner: S,
     activity: Rc<Activity>,
-    is_shut_down: bool,
+    /// How much was thrown away since we have shut it down.
+    thrown_away: Option<usize>,
 }
 
 impl<S> Stream<S> {
@@ -26,7 +27,7 @@ impl<S> Stream<S> {
             before,
             inner,
             activity,
-            is_shut_down: false,
+            thrown_away: None,
         }
     }
 }
@@ -87,18 +88,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
     /// Says that there is no more to come, and throws away what the client still sends, for a while: it
     /// would lose the last answer otherwise (RFC 9112 §9.6). Its activity says when that while is over.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.is_shut_down {
+        if self.thrown_away.is_none() {
             ready!(Pin::new(&mut self.inner).poll_shutdown(cx))?;
-            self.is_shut_down = true;
             self.activity.linger(Instant::now());
         }
-        let mut thrown_away = [0; 4096];
+        let mut buffer = [0; 4096];
         loop {
-            let mut read = ReadBuf::new(&mut thrown_away);
+            let thrown_away = *self.thrown_away.get_or_insert_default();
+            let mut read = ReadBuf::new(&mut buffer);
             ready!(Pin::new(&mut self.inner).poll_read(cx, &mut read))?;
-            if read.filled().is_empty() {
+            if read.filled().is_empty() || thrown_away > LINGERS {
                 return Poll::Ready(Ok(()));
             }
+            self.thrown_away = Some(thrown_away + read.filled().len());
         }
     }
 }

@@ -142,6 +142,8 @@ pub(super) enum Then {
     Answer,
     /// The end, of which the client may not know yet: what it still sends is thrown away.
     ShutDown,
+    /// The end by an error (§5.4.1).
+    Close,
 }
 
 /// What a call of [`Connection::receive`] works with.
@@ -184,7 +186,10 @@ impl Connection {
             self.streams.send(turn.output, full);
             if self.is_over() {
                 rest = &[];
-                break Then::ShutDown;
+                break match self.stage {
+                    Stage::Broken => Then::Close,
+                    _ => Then::ShutDown,
+                };
             }
             if turn.output.len() >= full {
                 break Then::Answer;
@@ -240,6 +245,11 @@ impl Connection {
     /// Whether answers wait for the client's windows.
     pub(super) fn is_stalled(&self) -> bool {
         self.streams.is_stalled()
+    }
+
+    /// Whether something of an answer that waits could be sent since this was last asked.
+    pub(super) fn take_moved(&mut self) -> bool {
+        self.streams.take_moved()
     }
 
     /// How many requests' bodies are being read.

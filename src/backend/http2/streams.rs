@@ -3,6 +3,8 @@
 //! A request that ends with its HEADERS and is answered at once is never in here. So a connection that
 //! is idle has nothing of all this, and to find a stream is to look at a few.
 
+use std::mem;
+
 use bytes::Bytes;
 use tokio::time::Instant;
 
@@ -24,6 +26,8 @@ pub(super) struct Streams {
     initial: u32,
     /// Whether there may be room for an answer that waits.
     is_stirred: bool,
+    /// Whether there was some since it was last asked.
+    has_moved: bool,
 }
 
 /// An open stream.
@@ -57,6 +61,7 @@ impl Default for Streams {
             connection: Sending::new(WINDOW),
             initial: WINDOW,
             is_stirred: false,
+            has_moved: false,
         }
     }
 }
@@ -87,6 +92,10 @@ impl Streams {
 
     pub(super) fn is_stalled(&self) -> bool {
         self.open.iter().any(|stream| stream.waiting.is_some())
+    }
+
+    pub(super) fn take_moved(&mut self) -> bool {
+        mem::take(&mut self.has_moved)
     }
 
     pub(super) fn bodies(&self) -> usize {
@@ -159,6 +168,7 @@ impl Streams {
                 }
                 let rest = rest.clone();
                 let sent = stream.send(&rest, output, &mut self.connection, full);
+                self.has_moved |= sent > 0;
                 stream.waiting = (sent < rest.len()).then(|| rest.slice(sent..));
             }
             let id = stream.id;

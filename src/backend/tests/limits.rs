@@ -232,3 +232,61 @@ async fn http_2_is_told_how_many_requests_may_be_open() {
         "{settings:?}"
     );
 }
+
+#[tokio::test]
+async fn who_opens_no_window_for_his_answer_is_cut_off_whatever_he_sends() {
+    let port = free_port().await;
+    let limits = LimitArgs {
+        write_timeout: Duration::from_millis(800),
+        ..limits()
+    };
+    let _backend = alone(limits, notice(port)).await;
+    // `SETTINGS_INITIAL_WINDOW_SIZE` (RFC 9113 §6.5.2).
+    let no_window = frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
+    let request = frame(HEADERS, WHOLE, 1, REQUEST);
+    let begun = Instant::now();
+    let mut stream = connect(port).await;
+    stream
+        .write_all(&[PREFACE, &no_window, &request].concat())
+        .await
+        .unwrap();
+    while stream.write_all(&frame(6, 0, 0, b"ping ing")).await.is_ok() {
+        assert!(begun.elapsed() < Duration::from_secs(3), "it is still read");
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert!(begun.elapsed() >= Duration::from_millis(800));
+}
+
+#[tokio::test]
+async fn who_takes_his_answer_slowly_gets_it_whole() {
+    let port = free_port().await;
+    let limits = LimitArgs {
+        write_timeout: Duration::from_millis(800),
+        ..limits()
+    };
+    let _backend = alone(limits, notice(port)).await;
+    let no_window = frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
+    let request = frame(HEADERS, WHOLE, 1, REQUEST);
+    let mut stream = connect(port).await;
+    stream
+        .write_all(&[PREFACE, &no_window, &request].concat())
+        .await
+        .unwrap();
+    let window = frame(8, 0, 1, &50_u32.to_be_bytes());
+    for _ in 0..8 {
+        sleep(Duration::from_millis(250)).await;
+        stream.write_all(&window).await.unwrap();
+    }
+    let mut answer = Vec::new();
+    loop {
+        timeout(PATIENCE, stream.read_buf(&mut answer))
+            .await
+            .unwrap()
+            .unwrap();
+        let data = frames(&answer).into_iter().filter(|(kind, _)| *kind == 0);
+        let body: Vec<u8> = data.flat_map(|(_, payload)| payload).copied().collect();
+        if body.ends_with(b"}") {
+            break;
+        }
+    }
+}

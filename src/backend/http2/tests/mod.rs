@@ -179,7 +179,7 @@ impl Session {
                     assert!(self.input.len() < LONGEST + HEAD);
                     return sent;
                 }
-                Then::ShutDown => {
+                Then::ShutDown | Then::Close => {
                     assert_eq!(self.input.len(), 0);
                     self.is_over = true;
                     return sent;
