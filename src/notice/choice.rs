@@ -90,17 +90,13 @@ fn is_health_check(head: &Head<'_>, notice: &Notice) -> bool {
 mod tests {
     use similar_asserts::assert_eq;
 
-    use super::super::WindowRef;
+    use super::super::sample::always;
     use super::*;
 
     fn notice() -> Notice {
-        let window = WindowRef {
-            namespace: "shop".into(),
-            name: "db-upgrade".into(),
-        };
         Notice {
             health_checks: vec!["/healthz".into(), "/checked".into()],
-            ..Notice::new(window, "1".into(), 20_001)
+            ..always()
         }
     }
 

@@ -2,6 +2,7 @@ use std::time::{Duration, Instant};
 
 use similar_asserts::assert_eq;
 
+use super::super::sample::{at, with_message};
 use super::*;
 
 /// Far more than a rendering takes, also of a build for tests on a busy machine.
@@ -13,25 +14,12 @@ fn nested_lists() -> String {
     format!("{{% set a = [] %}}{}", deeper.repeat(80))
 }
 
-fn at(instant: &str) -> DateTime<Utc> {
-    instant.parse().unwrap()
-}
-
 fn now() -> DateTime<Utc> {
     at("2026-12-06T02:30:00Z")
 }
 
 fn notice() -> Notice {
-    let window = WindowRef {
-        namespace: "shop".into(),
-        name: "db-upgrade".into(),
-    };
-    Notice {
-        start: Some(at("2026-12-06T01:00:00Z")),
-        until: Some(at("2026-12-06T03:00:00Z")),
-        message: Some("Tom & Jerry say \"<b>hi</b>\".".into()),
-        ..Notice::new(window, "1".into(), 20_001)
-    }
+    with_message("Tom & Jerry say \"<b>hi</b>\".")
 }
 
 fn template(html: &str) -> Page {
