@@ -283,6 +283,8 @@ proptest! {
 
         prop_assert!([200, 204, 503].contains(&read.status));
         prop_assert_eq!(read.text("cache-control"), Some("no-store"));
+        prop_assert_eq!(read.text("x-content-type-options"), Some("nosniff"));
+        prop_assert_eq!(read.text("x-robots-tag"), Some("noindex"));
         for (name, value) in &read.fields {
             let is_visible = value.iter().all(|byte| (b' '..=b'~').contains(byte));
             prop_assert!(is_visible || name == "entracte-window", "{}: {:?}", name, value);

@@ -213,6 +213,8 @@ fn a_call_gets_trailers_and_nothing_else_byte_for_byte() {
             ("grpc-retry-pushback-ms", "60000"),
             ("grpc-status", "14"),
             ("vary", "Origin"),
+            ("x-content-type-options", "nosniff"),
+            ("x-robots-tag", "noindex"),
         ]
     );
     assert_eq!(body(&answer), "");
@@ -229,6 +231,8 @@ fn a_call_from_a_script_gets_its_trailers_in_the_body() {
             ("content-type", "application/grpc-web+proto"),
             ("entracte-window", "shop/db-upgrade"),
             ("vary", "Origin"),
+            ("x-content-type-options", "nosniff"),
+            ("x-robots-tag", "noindex"),
         ]
     );
     assert_eq!(
@@ -299,6 +303,8 @@ fn a_preflight_gets_leave_byte_for_byte() {
             ("cache-control", "no-store"),
             ("entracte-window", "shop/db-upgrade"),
             ("vary", "Origin"),
+            ("x-content-type-options", "nosniff"),
+            ("x-robots-tag", "noindex"),
         ]
     );
     assert_eq!(body(&answer), "");
