@@ -28,9 +28,13 @@ pub(super) enum Flaw {
         key: String,
         source: own_page::Error,
     },
-    /// Nobody knows what there is.
-    #[error("{0}; it is tried again")]
-    Unread(String),
+    /// Nobody knows what there is now.
+    #[error("{said}; it is tried again")]
+    Unread {
+        said: String,
+        /// The page as it was read last, where it was.
+        last: Option<Arc<Page>>,
+    },
 }
 
 fn keys(there: &[String]) -> String {
@@ -38,6 +42,20 @@ fn keys(there: &[String]) -> String {
         [] => "another ConfigMap, for it has none at all".to_owned(),
         [one] => format!("the one that it has: {one}"),
         many => format!("one that it has: {}", many.join(", ")),
+    }
+}
+
+impl Flaw {
+    /// What becomes of a page that could not be looked at: one that could be shown still can be. What
+    /// was wrong with one is said until it is known to be otherwise.
+    pub(super) fn unread(before: Option<Result<Arc<Page>, Self>>, said: String) -> Self {
+        let last = match before {
+            Some(Ok(page)) => Some(page),
+            Some(Err(Self::Unread { last, .. })) => last,
+            Some(Err(flaw)) => return flaw,
+            None => None,
+        };
+        Self::Unread { said, last }
     }
 }
 
@@ -81,7 +99,11 @@ fn text(object: &ConfigMap, key: &str) -> Result<String, Flaw> {
 /// What the status of a window says of it.
 pub(super) fn warning(of: &PageRef, flaw: &Flaw) -> String {
     let shown = match flaw {
-        Flaw::Unread(_) => "the page is as it was",
+        Flaw::Unread { last: Some(_), .. } => "the page is as it was read last",
+        // Another controller may have read it.
+        Flaw::Unread { last: None, .. } => {
+            "the page is as it was read last, and ours if it never was"
+        }
         _ => "our page is shown",
     };
     format!("{}{flaw}; until then {shown}", about(of))
@@ -139,13 +161,26 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_nobody_can_read_is_as_it_was() {
-        let flaw = Flaw::Unread("could not read ConfigMap shop-page: gone".into());
-        assert_eq!(
-            warning(&page_ref(response::Render::Verbatim), &flaw),
-            "ConfigMap shop-page: could not read ConfigMap shop-page: gone; it is tried again; until \
-             then the page is as it was"
-        );
+    fn a_page_that_nobody_can_read_is_as_it_was_read_last() {
+        let page = Page {
+            render: Render::Verbatim,
+            html: "<p>".to_owned(),
+        };
+        let last = "the page is as it was read last";
+        for (before, shown) in [
+            (Some(Ok(Arc::new(page))), last.to_owned()),
+            (None, format!("{last}, and ours if it never was")),
+        ] {
+            let said = "could not read ConfigMap shop-page: gone".to_owned();
+            let flaw = Flaw::unread(before, said);
+            assert_eq!(
+                warning(&page_ref(response::Render::Verbatim), &flaw),
+                format!(
+                    "ConfigMap shop-page: could not read ConfigMap shop-page: gone; it is tried \
+                     again; until then {shown}"
+                )
+            );
+        }
     }
 
     #[test]

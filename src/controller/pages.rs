@@ -230,10 +230,9 @@ impl Pages {
                     }
                 }
                 Err(error) => {
-                    // What was read once is as good as it was.
-                    let flaw = Flaw::Unread(error.to_string());
-                    for read in known.wanted.values_mut().filter(|read| read.is_none()) {
-                        *read = Some(Err(flaw.clone()));
+                    for read in known.wanted.values_mut() {
+                        let flaw = Flaw::unread(read.take(), error.to_string());
+                        *read = Some(Err(flaw));
                     }
                     known.version = None;
                 }
@@ -363,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn an_api_server_that_is_away_takes_no_page_away() {
+    fn a_page_that_cannot_be_read_any_more_stays_and_says_so() {
         let pages = Pages::default();
         let a = page("a");
         want(&pages, &[&a], true);
@@ -372,8 +371,30 @@ mod tests {
                       is tried again";
         assert_eq!(html(&pages, &a), Some(Err(unread.to_owned())));
         assert!(pages.record(NAMESPACE, "page", Ok(seen("1", "<p>1"))));
-        assert!(!pages.record(NAMESPACE, "page", silence()));
+        for is_news in [true, false] {
+            assert_eq!(pages.record(NAMESPACE, "page", silence()), is_news);
+            assert_eq!(html(&pages, &a), Some(Err(unread.to_owned())));
+            let Some(Err(Flaw::Unread { last, .. })) = pages.of(NAMESPACE, &a) else {
+                panic!("{pages:?}");
+            };
+            assert_eq!(last.unwrap().html, "<p>1");
+        }
+        assert_eq!(due(&pages), []);
+        assert!(pages.record(NAMESPACE, "page", Ok(seen("1", "<p>1"))));
         assert_eq!(html(&pages, &a), Some(Ok("<p>1".into())));
+    }
+
+    #[test]
+    fn a_page_that_was_deleted_or_has_a_slip_is_gone_whether_or_not_it_can_be_read_later() {
+        let pages = Pages::default();
+        let a = page("a");
+        want(&pages, &[&a], true);
+        pages.record(NAMESPACE, "page", Ok(seen("1", "<p>1")));
+        assert!(pages.record(NAMESPACE, "page", Ok(Seen::Now(None))));
+        let gone = "there is no such ConfigMap in the namespace: create it with the key a";
+        assert_eq!(html(&pages, &a), Some(Err(gone.to_owned())));
+        assert!(!pages.record(NAMESPACE, "page", silence()));
+        assert_eq!(html(&pages, &a), Some(Err(gone.to_owned())));
     }
 
     #[test]

@@ -180,8 +180,13 @@ async fn tell(
 fn page(context: &Context, window: &Window, said: Option<&Notice>) -> Option<Page> {
     let of = window.told.page.as_ref()?;
     match context.pages.of(&window.namespace, of) {
-        Some(Ok(page)) => Some(Arc::unwrap_or_clone(page)),
-        None | Some(Err(Flaw::Unread(_))) => said?.page.clone(),
+        Some(
+            Ok(page)
+            | Err(Flaw::Unread {
+                last: Some(page), ..
+            }),
+        ) => Some(Arc::unwrap_or_clone(page)),
+        None | Some(Err(Flaw::Unread { last: None, .. })) => said?.page.clone(),
         Some(Err(_)) => None,
     }
 }

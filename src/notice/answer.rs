@@ -168,10 +168,7 @@ fn preflight() -> Answer {
 fn headers<const N: usize>(fields: [(HeaderName, HeaderValue); N]) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(12);
     headers.extend(fields);
-    headers.extend([
-        (X_CONTENT_TYPE_OPTIONS, NO_SNIFF),
-        (X_ROBOTS_TAG, NO_INDEX),
-    ]);
+    headers.extend([(X_CONTENT_TYPE_OPTIONS, NO_SNIFF), (X_ROBOTS_TAG, NO_INDEX)]);
     headers
 }
 
