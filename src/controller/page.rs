@@ -63,13 +63,11 @@ impl Flaw {
 pub(super) fn read(object: Option<&ConfigMap>, of: &PageRef) -> Result<Arc<Page>, Flaw> {
     let PageRef { key, render, .. } = of;
     let object = object.ok_or_else(|| Flaw::NoConfigMap(key.clone()))?;
-    let page = Page {
-        render: match render {
-            response::Render::Verbatim => Render::Verbatim,
-            response::Render::Template => Render::Template,
-        },
-        html: text(object, key)?,
+    let render = match render {
+        response::Render::Verbatim => Render::Verbatim,
+        response::Render::Template => Render::Template,
     };
+    let page = Page::new(render, text(object, key)?);
     match own_page::check(&page) {
         Ok(()) => Ok(Arc::new(page)),
         Err(source) => Err(Flaw::Unfit {
@@ -152,20 +150,14 @@ mod tests {
                 Some(&object(members)),
                 &page_ref(response::Render::Verbatim),
             );
-            let expected = Page {
-                render: Render::Verbatim,
-                html: html.to_owned(),
-            };
+            let expected = Page::new(Render::Verbatim, html.to_owned());
             assert_eq!(read, Ok(Arc::new(expected)));
         }
     }
 
     #[test]
     fn a_page_that_nobody_can_read_is_as_it_was_read_last() {
-        let page = Page {
-            render: Render::Verbatim,
-            html: "<p>".to_owned(),
-        };
+        let page = Page::new(Render::Verbatim, "<p>".to_owned());
         let last = "the page is as it was read last";
         for (before, shown) in [
             (Some(Ok(Arc::new(page))), last.to_owned()),

@@ -320,7 +320,7 @@ mod tests {
 
     fn html(pages: &Pages, of: &PageRef) -> Option<Result<String, String>> {
         let read = pages.of(NAMESPACE, of)?;
-        let read = read.map(|page| page.html.clone());
+        let read = read.map(|page| page.html().to_owned());
         Some(read.map_err(|flaw| flaw.to_string()))
     }
 
@@ -377,7 +377,7 @@ mod tests {
             let Some(Err(Flaw::Unread { last, .. })) = pages.of(NAMESPACE, &a) else {
                 panic!("{pages:?}");
             };
-            assert_eq!(last.unwrap().html, "<p>1");
+            assert_eq!(last.unwrap().html(), "<p>1");
         }
         assert_eq!(due(&pages), []);
         assert!(pages.record(NAMESPACE, "page", Ok(seen("1", "<p>1"))));

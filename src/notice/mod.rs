@@ -134,9 +134,10 @@ pub enum RetryAfterFormat {
 pub struct Page {
     /// What is done to it before it is sent.
     pub render: Render,
-    /// The page, or its template: at most [`own_page::MOST_BYTES`].
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub html: String,
+    html: String,
+    #[serde(skip)]
+    template: own_page::Parsed,
 }
 
 /// What is done to the user's own page before it is sent.
@@ -146,6 +147,22 @@ pub enum Render {
     Verbatim,
     /// Message, end and name of the window are filled in.
     Template,
+}
+
+impl Page {
+    /// The page, or its template: at most [`own_page::MOST_BYTES`].
+    pub fn new(render: Render, html: String) -> Self {
+        Self {
+            render,
+            html,
+            template: own_page::Parsed::default(),
+        }
+    }
+
+    /// Its text.
+    pub fn html(&self) -> &str {
+        &self.html
+    }
 }
 
 impl Default for RetryAfterRule {
@@ -238,10 +255,8 @@ impl Notice {
     pub fn from_data(data: &BTreeMap<String, String>) -> Result<Self, Error> {
         let notice = Self::but_for_its_page(data)?;
         let html = data.get(PAGE_KEY);
-        let page = notice.page.as_ref().zip(html).map(|(page, html)| Page {
-            html: html.clone(),
-            render: page.render,
-        });
+        let page = notice.page.as_ref().zip(html);
+        let page = page.map(|(page, html)| Page::new(page.render, html.clone()));
         Ok(Self { page, ..notice })
     }
 

@@ -50,10 +50,7 @@ fn the_whole_of_the_response_survives_its_config_map() {
         minimum: 1,
         end_unknown: 3600,
     };
-    let page = Page {
-        render: Render::Template,
-        html: "<p>{{ message }}</p>\n".into(),
-    };
+    let page = Page::new(Render::Template, "<p>{{ message }}</p>\n".into());
     let whole = Notice {
         retry_after: rule,
         page: Some(page),
@@ -65,10 +62,7 @@ fn the_whole_of_the_response_survives_its_config_map() {
 
 #[test]
 fn the_text_of_a_page_is_read_by_who_asks_for_it() {
-    let page = Page {
-        render: Render::Verbatim,
-        html: "<p>\"Back soon.\"</p>\n".into(),
-    };
+    let page = Page::new(Render::Verbatim, "<p>\"Back soon.\"</p>\n".into());
     let with_page = Notice {
         page: Some(page),
         ..notice()

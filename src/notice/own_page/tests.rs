@@ -23,10 +23,7 @@ fn notice() -> Notice {
 }
 
 fn template(html: &str) -> Page {
-    Page {
-        render: Render::Template,
-        html: html.to_owned(),
-    }
+    Page::new(Render::Template, html.to_owned())
 }
 
 fn filled_in(html: &str, notice: &Notice) -> String {
@@ -41,10 +38,7 @@ fn said(html: &str) -> String {
 #[test]
 fn a_verbatim_page_is_sent_as_it_is() {
     let html = "<p>{{ message }} {% nonsense</p>\n";
-    let page = Page {
-        render: Render::Verbatim,
-        html: html.to_owned(),
-    };
+    let page = Page::new(Render::Verbatim, html.to_owned());
     assert_eq!(check(&page), Ok(()));
     assert_eq!(render(&page, &notice(), now(), 1).unwrap(), html);
 }
@@ -306,7 +300,7 @@ fn what_costs_no_fuel_is_bounded_by_itself() {
 fn a_page_is_no_longer_than_it_may_be_before_and_after_it_is_filled_in() {
     let most = "a".repeat(MOST_BYTES);
     for render in [Render::Verbatim, Render::Template] {
-        let page = |html: String| Page { render, html };
+        let page = |html: String| Page::new(render, html);
         assert_eq!(check(&page(most.clone())), Ok(()));
         let error = check(&page(most.clone() + "a")).unwrap_err();
         assert_eq!(

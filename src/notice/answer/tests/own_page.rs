@@ -7,10 +7,7 @@ use super::*;
 use crate::notice::{Page, Render, good_until};
 
 fn with_page(html: &str) -> Notice {
-    let page = Page {
-        render: Render::Template,
-        html: html.to_owned(),
-    };
+    let page = Page::new(Render::Template, html.to_owned());
     let rule = RetryAfterRule {
         jitter: 0,
         ..RetryAfterRule::default()
