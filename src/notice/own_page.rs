@@ -24,7 +24,7 @@ use thiserror::Error;
 
 use super::{Notice, Page, Render, WindowRef};
 pub(super) use template::Parsed;
-use template::values;
+use template::{MOST_TOKENS, MOST_TOKENS_OF_TAG, values};
 
 mod template;
 
@@ -68,6 +68,24 @@ pub enum Error {
     /// A loop that is too long, or a text that grows and grows.
     #[error("line {line}: it takes too long or becomes too large there: write less of a loop")]
     TooMuch {
+        /// The line of the template, from 1.
+        line: usize,
+    },
+    /// An expression that would take long to compile.
+    #[error(
+        "line {line}: more than {MOST_TOKENS_OF_TAG} words and signs are in one {{{{ }}}} or {{% %}} \
+         there: spread them over several, by {{% set … %}}"
+    )]
+    TooLongTag {
+        /// The line of the template, from 1.
+        line: usize,
+    },
+    /// A program rather than a page.
+    #[error(
+        "line {line}: more than {MOST_TOKENS} words and signs are in {{{{ }}}} and {{% %}} up to there: \
+         write what is always the same as it is"
+    )]
+    TooMuchCode {
         /// The line of the template, from 1.
         line: usize,
     },

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use chrono::{DateTime, SubsecRound, Utc};
+use minijinja::machinery::{Token, tokenize};
 use minijinja::{AutoEscape, Environment, ErrorKind, Template, UndefinedBehavior, Value};
 
 use super::Error;
@@ -25,9 +26,12 @@ const COSTLY_TESTS: [&str; 5] = ["lower", "upper", "startingwith", "endingwith",
 /// How deep loops and the like may be nested.
 const DEPTH: usize = 32;
 
-/// The most bytes of a text whose template is kept: as code it takes up to 60 times as many. Whatever is
-/// longer is mostly pictures, through which a parser runs.
-const MOST_KEPT: usize = 64 * 1024;
+/// The most tokens of code that a template has. Of one that uses up its fuel without a loop fewer are run;
+/// and as it is kept with its notice, they take some 2 MB at most.
+pub(super) const MOST_TOKENS: usize = 20_000;
+
+/// The most of them between two delimiters. To compile an expression takes the square of its length.
+pub(super) const MOST_TOKENS_OF_TAG: usize = 1000;
 
 /// What an environment calls its only template.
 const NAME: &str = "page";
@@ -49,11 +53,10 @@ impl Parsed {
         text: &str,
         work: impl FnOnce(&Environment<'_>, &Template<'_, '_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        if text.len() > MOST_KEPT {
-            return with_template(&parse(text)?, work);
-        }
         let parsed = self.0.get_or_init(|| parse(text));
-        with_template(parsed.as_ref().map_err(Clone::clone)?, work)
+        let environment = parsed.as_ref().map_err(Clone::clone)?;
+        let template = environment.get_template(NAME).map_err(because)?;
+        work(environment, &template)
     }
 }
 
@@ -81,20 +84,35 @@ impl fmt::Debug for Parsed {
     }
 }
 
-fn with_template<T>(
-    environment: &Environment<'_>,
-    work: impl FnOnce(&Environment<'_>, &Template<'_, '_>) -> Result<T, Error>,
-) -> Result<T, Error> {
-    let template = environment.get_template(NAME).map_err(because)?;
-    work(environment, &template)
-}
-
 fn parse(text: &str) -> Result<Environment<'static>, Error> {
     let mut environment = environment();
+    measure(text, &environment)?;
     environment
         .add_template_owned(NAME, text.to_owned())
         .map_err(because)?;
     Ok(environment)
+}
+
+/// Refuses what would take long to compile. What breaks the grammar is the compiler's to say.
+fn measure(text: &str, environment: &Environment<'_>) -> Result<(), Error> {
+    let (mut all, mut of_tag) = (0, 0);
+    let tokens = tokenize(text, false, environment.syntax().clone());
+    for (token, span) in tokens.map_while(Result::ok) {
+        match token {
+            Token::TemplateData(_) => continue,
+            Token::VariableStart | Token::BlockStart => of_tag = 0,
+            _ => of_tag += 1,
+        }
+        all += 1;
+        let line = span.start_line.into();
+        if of_tag > MOST_TOKENS_OF_TAG {
+            return Err(Error::TooLongTag { line });
+        }
+        if all > MOST_TOKENS {
+            return Err(Error::TooMuchCode { line });
+        }
+    }
+    Ok(())
 }
 
 /// It knows no other template, no file and no clock.
@@ -208,14 +226,5 @@ mod tests {
             let error = rendered(&parsed, text).unwrap_err();
             assert!(matches!(error, Error::Broken { line: 1, .. }), "{error}");
         }
-    }
-
-    #[test]
-    fn a_long_template_is_not_kept() {
-        let parsed = Parsed::default();
-        let pictures = "a".repeat(MOST_KEPT);
-        let text = format!("{pictures}{{{{ now }}}}");
-        assert_eq!(rendered(&parsed, &text), Ok(pictures + "noon"));
-        assert_eq!(format!("{parsed:?}"), "not parsed");
     }
 }

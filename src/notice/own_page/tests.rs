@@ -254,6 +254,46 @@ fn a_template_that_would_never_end_ends() {
 }
 
 #[test]
+fn a_template_that_would_never_be_compiled_is_refused() {
+    let fill = |open: &str, part: &str, close: &str| {
+        let parts = (MOST_BYTES - open.len() - close.len()) / part.len();
+        format!("{open}{}{close}", part.repeat(parts))
+    };
+    for (html, expected) in [
+        (fill("\n{{ now", "+a", " }}"), Error::TooLongTag { line: 2 }),
+        (
+            fill("{{ now", " and a", " }}"),
+            Error::TooLongTag { line: 1 },
+        ),
+        (
+            fill("{% if ", "not ", " a %}{% endif %}"),
+            Error::TooLongTag { line: 1 },
+        ),
+        (fill("{{ ", "-", "1 }}"), Error::TooLongTag { line: 1 }),
+        (
+            fill("{{ \"}}\"", "~'{{'", " }}"),
+            Error::TooLongTag { line: 1 },
+        ),
+        (fill("\n", "{{now}}", ""), Error::TooMuchCode { line: 2 }),
+    ] {
+        let began = Instant::now();
+        assert_eq!(check(&template(&html)), Err(expected));
+        assert!(began.elapsed() < BOUNDED, "{:?}", began.elapsed());
+    }
+    let raw = fill("{% raw %}", "{{ a+a }}", "{% endraw %}");
+    assert_eq!(check(&template(&raw)), Ok(()));
+    let longest = format!("{{{{ 1{} }}}}", " + 1".repeat((MOST_TOKENS_OF_TAG - 2) / 2));
+    let began = Instant::now();
+    assert_eq!(filled_in(&longest, &notice()), "500");
+    println!("compiled in {:?}", began.elapsed());
+    assert_eq!(
+        said(&longest.replace("1 ", "1 + 1 + 1 ")),
+        "line 1: more than 1000 words and signs are in one {{ }} or {% %} there: spread them over \
+         several, by {% set … %}"
+    );
+}
+
+#[test]
 fn a_value_that_is_nested_as_deep_as_can_be_harms_nobody() {
     for end in [
         "",
