@@ -7,8 +7,8 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use thiserror::Error;
 
 use crate::api::response;
-use crate::notice::{Page, Render, own_page};
-use crate::schedule::PageRef;
+use crate::notice::{Notice, Page, Render, WindowRef, own_page};
+use crate::schedule::{PageRef, Window};
 
 /// Why a page cannot be shown. Each sentence says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -74,6 +74,32 @@ pub(super) fn read(object: Option<&ConfigMap>, of: &PageRef) -> Result<Arc<Page>
             key: key.clone(),
             source,
         }),
+    }
+}
+
+/// Why a page that is well in itself cannot be shown with what the window says.
+pub(super) fn flaw_for(page: &Page, window: &Window, of: &PageRef) -> Option<Flaw> {
+    let flaw = own_page::check_for(page, &sample(window)).err();
+    flaw.map(|source| Flaw::Unfit {
+        key: of.key.clone(),
+        source,
+    })
+}
+
+/// What is said in the first occurrence of a window.
+fn sample(window: &Window) -> Notice {
+    let created = window.created;
+    let first = window.current(created).or_else(|| window.next(created));
+    let name = WindowRef {
+        namespace: window.namespace.clone(),
+        name: window.name.clone(),
+    };
+    Notice {
+        start: Some(first.map_or(created, |first| first.start)),
+        until: first.and_then(|first| first.end),
+        message: window.told.message.clone(),
+        retry_after: window.told.retry_after,
+        ..Notice::new(name, window.uid.clone(), 1)
     }
 }
 

@@ -44,8 +44,19 @@ const AT_ONCE: usize = 8;
 pub(super) struct Pages {
     /// By the name of the ConfigMap.
     known: Arc<Memory<String, Known>>,
+    /// What came of the page of a window, by its uid.
+    tried: Arc<Memory<String, Tried>>,
     /// Something is wanted that nobody has read yet.
     news: Arc<Notify>,
+}
+
+/// A page that was tried with what a window says.
+#[derive(Debug, Clone)]
+struct Tried {
+    page: Arc<Page>,
+    /// The generation of the window.
+    generation: i64,
+    flaw: Option<Flaw>,
 }
 
 /// One ConfigMap.
@@ -93,8 +104,41 @@ enum Seen {
 }
 
 impl Pages {
+    /// What came of the page of a window; `None` where it has none, or nobody has read it yet.
+    pub(super) fn of_window(&self, window: &Window) -> Option<Result<Arc<Page>, Flaw>> {
+        let of = window.told.page.as_ref()?;
+        let read = self.of(&window.namespace, of)?;
+        Some(
+            read.and_then(|page| match self.flaw_for(&page, window, of) {
+                None => Ok(page),
+                Some(flaw) => Err(flaw),
+            }),
+        )
+    }
+
+    /// It is tried once: that takes a while, and neither of the two changes often.
+    fn flaw_for(&self, page: &Arc<Page>, window: &Window, of: &PageRef) -> Option<Flaw> {
+        let generation = window.generation;
+        let known = self.tried.of(&window.namespace, &window.uid);
+        if let Some(known) =
+            known.filter(|it| Arc::ptr_eq(&it.page, page) && it.generation == generation)
+        {
+            return known.flaw;
+        }
+        let flaw = page::flaw_for(page, window, of);
+        let tried = Tried {
+            page: Arc::clone(page),
+            generation,
+            flaw: flaw.clone(),
+        };
+        self.tried.change(&window.namespace, |all| {
+            all.insert(window.uid.clone(), tried)
+        });
+        flaw
+    }
+
     /// What came of a page; `None` where nobody has read it yet.
-    pub(super) fn of(&self, namespace: &str, page: &PageRef) -> Option<Result<Arc<Page>, Flaw>> {
+    fn of(&self, namespace: &str, page: &PageRef) -> Option<Result<Arc<Page>, Flaw>> {
         let known = self.known.of(namespace, &page.config_map)?;
         known.wanted.get(page)?.clone()
     }
@@ -113,6 +157,11 @@ impl Pages {
             of_object.pages.push(page);
             of_object.soon |= answers;
         }
+        let has_page = |uid: &String| {
+            let mut windows = observed.windows.iter();
+            windows.any(|window| window.uid == *uid && window.told.page.is_some())
+        };
+        self.tried.keep(&observed.namespace, has_page);
         if !self.take_note(&observed.namespace, &wanted) {
             self.news.notify_one();
         }
@@ -161,6 +210,7 @@ impl Pages {
 
     pub(super) fn keep_namespaces(&self, namespaces: &HashSet<String>) {
         self.known.keep_namespaces(namespaces);
+        self.tried.keep_namespaces(namespaces);
     }
 
     /// Namespace, name, and the resourceVersion that need not be read again.
@@ -282,6 +332,7 @@ mod tests {
 
     use super::*;
     use crate::api::response::Render;
+    use crate::schedule;
 
     const NAMESPACE: &str = "shop";
 
@@ -395,6 +446,50 @@ mod tests {
         assert_eq!(html(&pages, &a), Some(Err(gone.to_owned())));
         assert!(!pages.record(NAMESPACE, "page", silence()));
         assert_eq!(html(&pages, &a), Some(Err(gone.to_owned())));
+    }
+
+    fn window(message: &str, generation: i64) -> Window {
+        let resource = json!({
+            "apiVersion": "entracte.dev/v1alpha1",
+            "kind": "MaintenanceWindow",
+            "metadata": {
+                "namespace": NAMESPACE, "name": "w", "uid": "1", "generation": generation,
+                "creationTimestamp": "2026-12-01T09:00:00Z",
+            },
+            "spec": {
+                "schedule": {"always": {}},
+                "targets": [{"kind": "Ingress", "name": "web"}],
+                "response": {
+                    "message": message,
+                    "page": {"configMapKeyRef": {"name": "page", "key": "a"}, "render": "Template"},
+                },
+            },
+        });
+        schedule::parse(&serde_json::from_value(resource).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_page_is_tried_with_what_each_window_says_and_again_when_either_changes() {
+        let pages = Pages::default();
+        let a = PageRef {
+            render: Render::Template,
+            ..page("a")
+        };
+        want(&pages, &[&a], true);
+        let shown = |window: &Window| {
+            let page = pages.of_window(window).unwrap();
+            page.map_err(|flaw| flaw.to_string())
+        };
+        let failing = "{% if message == 'no' %}{{ 1 // 0 }}{% endif %}";
+        pages.record(NAMESPACE, "page", Ok(seen("1", failing)));
+        assert!(shown(&window("yes", 1)).is_ok());
+        for _ in 0..2 {
+            let said = shown(&window("no", 2)).unwrap_err();
+            assert!(said.starts_with("the key a: line 1: "), "{said}");
+        }
+        assert!(shown(&window("yes", 3)).is_ok());
+        pages.record(NAMESPACE, "page", Ok(seen("2", "{{ message }}")));
+        assert!(shown(&window("no", 3)).is_ok());
     }
 
     #[test]

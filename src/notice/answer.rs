@@ -39,6 +39,9 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body; empty for HEAD, whose `Content-Length` is the one of GET (RFC 9110 §9.3.2).
     pub body: Bytes,
+    /// Why the user's own page could not be shown. This is ours then, but not in the language that was
+    /// asked for: that is [`Choice::instead`].
+    pub page_failed: Option<own_page::Error>,
 }
 
 /// Answers a request at `now`: [`choose`], then [`render`], then what is the request's own.
@@ -48,6 +51,9 @@ pub struct Answer {
 pub fn answer(head: &Head<'_>, notice: &Notice, now: DateTime<Utc>, turn: u32) -> Answer {
     let choice = choose(head, notice);
     let mut answer = render(choice.variant, notice, now, turn);
+    if answer.page_failed.is_some() {
+        answer = render(choice.instead, notice, now, turn);
+    }
     answer.headers.extend(choice.origin_fields());
     if choice.without_body {
         answer.body = Bytes::new();
@@ -66,6 +72,7 @@ pub fn render(variant: Variant, notice: &Notice, now: DateTime<Utc>, turn: u32) 
     let retry = RetryAfter::at(notice, now, turn);
     let mut answer = match variant.0 {
         Kind::Unavailable(Format::Html, language) => in_html(language, notice, now, retry),
+        Kind::OwnPage => own_page(notice, now, retry),
         Kind::Unavailable(format @ Format::Text, _) => {
             unavailable(format, words::text(notice, now), retry)
         }
@@ -107,29 +114,34 @@ fn unavailable(format: Format, body: String, retry: RetryAfter) -> Answer {
         status: StatusCode::SERVICE_UNAVAILABLE,
         headers,
         body: body.into(),
+        page_failed: None,
     }
 }
 
 fn in_html(language: Language, notice: &Notice, now: DateTime<Utc>, retry: RetryAfter) -> Answer {
-    own_page(notice, now, retry).unwrap_or_else(|| {
-        let document = page::render(notice, language, now, retry.seconds);
-        let mut answer = unavailable(Format::Html, document, retry);
-        answer.headers.extend([
-            (CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY_POLICY),
-            (CONTENT_LANGUAGE, HeaderValue::from_static(language.tag())),
-        ]);
-        answer
-    })
+    let document = page::render(notice, language, now, retry.seconds);
+    let mut answer = unavailable(Format::Html, document, retry);
+    answer.headers.extend([
+        (CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY_POLICY),
+        (CONTENT_LANGUAGE, HeaderValue::from_static(language.tag())),
+    ]);
+    answer
 }
 
-/// The user's own page, where there is one that can be shown. No language was chosen for it, and no
-/// policy of ours is in its way.
-fn own_page(notice: &Notice, now: DateTime<Utc>, retry: RetryAfter) -> Option<Answer> {
-    let page = notice.page.as_ref()?;
-    let document = own_page::render(page, notice, now, retry.seconds).ok()?;
-    let mut answer = unavailable(Format::Html, document, retry);
-    answer.headers.insert(VARY, BY_FORMAT);
-    Some(answer)
+/// The user's own page. No language was chosen for it, and no policy of ours is in its way.
+fn own_page(notice: &Notice, now: DateTime<Utc>, retry: RetryAfter) -> Answer {
+    let page = notice.page.as_ref();
+    match page.map(|page| own_page::render(page, notice, now, retry.seconds)) {
+        Some(Ok(document)) => {
+            let mut answer = unavailable(Format::Html, document, retry);
+            answer.headers.insert(VARY, BY_FORMAT);
+            answer
+        }
+        failed => Answer {
+            page_failed: failed.and_then(Result::err),
+            ..in_html(Language::English, notice, now, retry)
+        },
+    }
 }
 
 fn failure(call: Call, notice: &Notice, now: DateTime<Utc>, retry: RetryAfter) -> Answer {
@@ -140,6 +152,7 @@ fn failure(call: Call, notice: &Notice, now: DateTime<Utc>, retry: RetryAfter) -
         status: StatusCode::OK,
         headers,
         body: call.body(&message, retry).into(),
+        page_failed: None,
     }
 }
 
@@ -151,6 +164,7 @@ fn healthy() -> Answer {
             (VARY, BY_ORIGIN),
         ]),
         body: Bytes::from_static(b"ok\n"),
+        page_failed: None,
     }
 }
 
@@ -161,6 +175,7 @@ fn preflight() -> Answer {
         status: StatusCode::NO_CONTENT,
         headers,
         body: Bytes::new(),
+        page_failed: None,
     }
 }
 

@@ -163,6 +163,11 @@ impl Page {
     pub fn html(&self) -> &str {
         &self.html
     }
+
+    /// Whether nobody has asked yet: who finds that a page cannot be shown says so once.
+    pub fn is_first_to_complain(&self) -> bool {
+        self.template.is_first_to_complain()
+    }
 }
 
 impl Default for RetryAfterRule {

@@ -22,6 +22,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use minijinja::{Environment, Template};
 use thiserror::Error;
 
+use super::retry::RetryAfter;
 use super::{Notice, Page, Render, WindowRef};
 pub(super) use template::Parsed;
 use template::{MOST_TOKENS, MOST_TOKENS_OF_TAG, values};
@@ -138,6 +139,14 @@ pub fn check(page: &Page) -> Result<(), Error> {
     }
 }
 
+/// Tries a page that is well in itself with what a notice says, with its end and without.
+pub fn check_for(page: &Page, notice: &Notice) -> Result<(), Error> {
+    match page.render {
+        Render::Verbatim => Ok(()),
+        Render::Template => with_stack(|| try_out_for(page, notice)),
+    }
+}
+
 /// Does `work` where the deepest value of a template can be printed.
 fn with_stack(work: impl FnOnce() -> Result<(), Error> + Send) -> Result<(), Error> {
     let no_thread = |error: io::Error| Error::NoThread(error.to_string());
@@ -155,6 +164,24 @@ fn try_out(page: &Page) -> Result<(), Error> {
     tried.template.with(&tried.html, names_what_there_is)?;
     for notice in trials() {
         render(&tried, &notice, DateTime::UNIX_EPOCH, 1)?;
+    }
+    Ok(())
+}
+
+fn try_out_for(page: &Page, notice: &Notice) -> Result<(), Error> {
+    let tried = page.clone();
+    let endless = Notice {
+        until: None,
+        ..notice.clone()
+    };
+    let over = Notice {
+        released: true,
+        ..notice.clone()
+    };
+    let now = notice.start.unwrap_or_default();
+    for notice in [notice, &endless, &over] {
+        let wait = RetryAfter::at(notice, now, 0).seconds;
+        render(&tried, notice, now, wait)?;
     }
     Ok(())
 }

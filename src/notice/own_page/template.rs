@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, SubsecRound, Utc};
 use minijinja::machinery::{Token, tokenize};
@@ -40,11 +41,20 @@ const NAME: &str = "page";
 ///
 /// It follows from the text: all are equal, and a clone begins anew.
 #[derive(Default)]
-pub(in crate::notice) struct Parsed(OnceLock<Result<Environment<'static>, Error>>);
+pub(in crate::notice) struct Parsed {
+    environment: OnceLock<Result<Environment<'static>, Error>>,
+    /// Whether somebody has complained of it.
+    complained: AtomicBool,
+}
 
 impl Parsed {
     pub(super) fn render(&self, text: &str, values: Value) -> Result<String, Error> {
         self.with(text, |_, template| template.render(values).map_err(because))
+    }
+
+    /// Whether nobody has asked yet.
+    pub(in crate::notice) fn is_first_to_complain(&self) -> bool {
+        !self.complained.swap(true, Ordering::Relaxed)
     }
 
     /// Does `work` with the template of `text`, and what it knows.
@@ -53,7 +63,7 @@ impl Parsed {
         text: &str,
         work: impl FnOnce(&Environment<'_>, &Template<'_, '_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let parsed = self.0.get_or_init(|| parse(text));
+        let parsed = self.environment.get_or_init(|| parse(text));
         let environment = parsed.as_ref().map_err(Clone::clone)?;
         let template = environment.get_template(NAME).map_err(because)?;
         work(environment, &template)
@@ -76,7 +86,7 @@ impl Eq for Parsed {}
 
 impl fmt::Debug for Parsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.get().is_some() {
+        f.write_str(if self.environment.get().is_some() {
             "parsed"
         } else {
             "not parsed"
@@ -217,6 +227,15 @@ mod tests {
             rendered(&parsed.clone(), "it is {{ now }}"),
             Ok("it is noon".to_owned())
         );
+    }
+
+    #[test]
+    fn one_complains_of_a_template_and_one_of_its_clone() {
+        let parsed = Parsed::default();
+        for parsed in [&parsed, &parsed.clone()] {
+            let complains = [(); 3].map(|()| parsed.is_first_to_complain());
+            assert_eq!(complains, [true, false, false]);
+        }
     }
 
     #[test]

@@ -48,13 +48,27 @@ fn a_page_of_the_users_is_for_browsers_and_has_neither_language_nor_policy_of_ou
 }
 
 #[test]
-fn a_page_of_the_users_that_fails_gives_way_to_ours() {
+fn a_page_of_the_users_that_fails_gives_way_to_ours_in_the_language_of_the_visitor() {
     let failing = with_page("{{ 1 // (retry_after - 60) }}");
     let ours = Notice {
         page: None,
         ..failing.clone()
     };
-    assert_eq!(ask(HTML, &failing), ask(HTML, &ours));
+    for language in ["en", "de", "ja"] {
+        let fields = [("accept", HTML), ("accept-language", language)];
+        let shown = give("GET", &fields, &failing);
+        assert_eq!(shown, give("GET", &fields, &ours));
+        assert_eq!(shown.headers[CONTENT_LANGUAGE], language);
+    }
+}
+
+#[test]
+fn an_answer_says_why_a_page_of_the_users_failed() {
+    let choice = choose(&head("GET", &[("accept", HTML)]), &with_page("")).variant;
+    let failed = |html| render(choice, &with_page(html), at(NOW), 0).page_failed;
+    assert_eq!(failed("{{ message }}"), None);
+    let error = failed("{{ 1 // (retry_after - 60) }}").unwrap();
+    assert!(error.to_string().starts_with("line 1: "), "{error}");
 }
 
 #[test]
