@@ -1,4 +1,5 @@
-//! Step 2, continued: what is remembered of targets in memory alone. Does not touch the cluster.
+//! Step 2, continued: what is remembered in memory alone, of targets, windows and ConfigMaps. Does not
+//! touch the cluster.
 //!
 //! Nothing hangs on it: a controller that was started anew begins anew.
 
@@ -8,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 type ByNamespace<K, V> = HashMap<String, HashMap<K, V>>;
 
-/// What is remembered of targets, by their namespace.
+/// What is remembered of things of a kind, by their namespace and what they are known by there.
 #[derive(Debug)]
 pub(super) struct Memory<K, V>(Mutex<ByNamespace<K, V>>);
 
@@ -80,7 +81,7 @@ mod tests {
     fn what_was_in_a_namespace_that_is_gone_is_forgotten() {
         let memory = Memory::default();
         for namespace in ["shop", "blog"] {
-            memory.change(namespace, |targets| targets.insert("web", 1));
+            memory.change(namespace, |all| all.insert("web", 1));
         }
         memory.keep_namespaces(&HashSet::from(["shop".to_owned()]));
         assert_eq!(memory.of("shop", &"web"), Some(1));

@@ -7,8 +7,8 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use thiserror::Error;
 
 use crate::api::response;
-use crate::notice::{Page, Render, own_page};
-use crate::schedule::PageRef;
+use crate::notice::{Notice, Page, Render, WindowRef, own_page};
+use crate::schedule::{PageRef, Window};
 
 /// Why a page cannot be shown. Each sentence says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -28,9 +28,13 @@ pub(super) enum Flaw {
         key: String,
         source: own_page::Error,
     },
-    /// Nobody knows what there is.
-    #[error("{0}; it is tried again")]
-    Unread(String),
+    /// Nobody knows what there is now.
+    #[error("{said}; it is tried again")]
+    Unread {
+        said: String,
+        /// The page as it was read last, where it was.
+        last: Option<Arc<Page>>,
+    },
 }
 
 fn keys(there: &[String]) -> String {
@@ -41,23 +45,61 @@ fn keys(there: &[String]) -> String {
     }
 }
 
+impl Flaw {
+    /// What becomes of a page that could not be looked at: one that could be shown still can be. What
+    /// was wrong with one is said until it is known to be otherwise.
+    pub(super) fn unread(before: Option<Result<Arc<Page>, Self>>, said: String) -> Self {
+        let last = match before {
+            Some(Ok(page)) => Some(page),
+            Some(Err(Self::Unread { last, .. })) => last,
+            Some(Err(flaw)) => return flaw,
+            None => None,
+        };
+        Self::Unread { said, last }
+    }
+}
+
 /// The page that `of` says, in a ConfigMap that is `None` where there is none.
 pub(super) fn read(object: Option<&ConfigMap>, of: &PageRef) -> Result<Arc<Page>, Flaw> {
     let PageRef { key, render, .. } = of;
     let object = object.ok_or_else(|| Flaw::NoConfigMap(key.clone()))?;
-    let page = Page {
-        render: match render {
-            response::Render::Verbatim => Render::Verbatim,
-            response::Render::Template => Render::Template,
-        },
-        html: text(object, key)?,
+    let render = match render {
+        response::Render::Verbatim => Render::Verbatim,
+        response::Render::Template => Render::Template,
     };
+    let page = Page::new(render, text(object, key)?);
     match own_page::check(&page) {
         Ok(()) => Ok(Arc::new(page)),
         Err(source) => Err(Flaw::Unfit {
             key: key.clone(),
             source,
         }),
+    }
+}
+
+/// Why a page that is well in itself cannot be shown with what the window says.
+pub(super) fn flaw_for(page: &Page, window: &Window, of: &PageRef) -> Option<Flaw> {
+    let flaw = own_page::check_for(page, &sample(window)).err();
+    flaw.map(|source| Flaw::Unfit {
+        key: of.key.clone(),
+        source,
+    })
+}
+
+/// What is said in the first occurrence of a window.
+fn sample(window: &Window) -> Notice {
+    let created = window.created;
+    let first = window.current(created).or_else(|| window.next(created));
+    let name = WindowRef {
+        namespace: window.namespace.clone(),
+        name: window.name.clone(),
+    };
+    Notice {
+        start: Some(first.map_or(created, |first| first.start)),
+        until: first.and_then(|first| first.end),
+        message: window.told.message.clone(),
+        retry_after: window.told.retry_after,
+        ..Notice::new(name, window.uid.clone(), 1)
     }
 }
 
@@ -81,7 +123,11 @@ fn text(object: &ConfigMap, key: &str) -> Result<String, Flaw> {
 /// What the status of a window says of it.
 pub(super) fn warning(of: &PageRef, flaw: &Flaw) -> String {
     let shown = match flaw {
-        Flaw::Unread(_) => "the page is as it was",
+        Flaw::Unread { last: Some(_), .. } => "the page is as it was read last",
+        // Another controller may have read it.
+        Flaw::Unread { last: None, .. } => {
+            "the page is as it was read last, and ours if it never was"
+        }
         _ => "our page is shown",
     };
     format!("{}{flaw}; until then {shown}", about(of))
@@ -130,22 +176,29 @@ mod tests {
                 Some(&object(members)),
                 &page_ref(response::Render::Verbatim),
             );
-            let expected = Page {
-                render: Render::Verbatim,
-                html: html.to_owned(),
-            };
+            let expected = Page::new(Render::Verbatim, html.to_owned());
             assert_eq!(read, Ok(Arc::new(expected)));
         }
     }
 
     #[test]
-    fn a_page_that_nobody_can_read_is_as_it_was() {
-        let flaw = Flaw::Unread("could not read ConfigMap shop-page: gone".into());
-        assert_eq!(
-            warning(&page_ref(response::Render::Verbatim), &flaw),
-            "ConfigMap shop-page: could not read ConfigMap shop-page: gone; it is tried again; until \
-             then the page is as it was"
-        );
+    fn a_page_that_nobody_can_read_is_as_it_was_read_last() {
+        let page = Page::new(Render::Verbatim, "<p>".to_owned());
+        let last = "the page is as it was read last";
+        for (before, shown) in [
+            (Some(Ok(Arc::new(page))), last.to_owned()),
+            (None, format!("{last}, and ours if it never was")),
+        ] {
+            let said = "could not read ConfigMap shop-page: gone".to_owned();
+            let flaw = Flaw::unread(before, said);
+            assert_eq!(
+                warning(&page_ref(response::Render::Verbatim), &flaw),
+                format!(
+                    "ConfigMap shop-page: could not read ConfigMap shop-page: gone; it is tried \
+                     again; until then {shown}"
+                )
+            );
+        }
     }
 
     #[test]

@@ -44,8 +44,19 @@ const AT_ONCE: usize = 8;
 pub(super) struct Pages {
     /// By the name of the ConfigMap.
     known: Arc<Memory<String, Known>>,
+    /// What came of the page of a window, by its uid.
+    tried: Arc<Memory<String, Tried>>,
     /// Something is wanted that nobody has read yet.
     news: Arc<Notify>,
+}
+
+/// A page that was tried with what a window says.
+#[derive(Debug, Clone)]
+struct Tried {
+    page: Arc<Page>,
+    /// The generation of the window.
+    generation: i64,
+    flaw: Option<Flaw>,
 }
 
 /// One ConfigMap.
@@ -93,8 +104,41 @@ enum Seen {
 }
 
 impl Pages {
+    /// What came of the page of a window; `None` where it has none, or nobody has read it yet.
+    pub(super) fn of_window(&self, window: &Window) -> Option<Result<Arc<Page>, Flaw>> {
+        let of = window.told.page.as_ref()?;
+        let read = self.of(&window.namespace, of)?;
+        Some(
+            read.and_then(|page| match self.flaw_for(&page, window, of) {
+                None => Ok(page),
+                Some(flaw) => Err(flaw),
+            }),
+        )
+    }
+
+    /// It is tried once: that takes a while, and neither of the two changes often.
+    fn flaw_for(&self, page: &Arc<Page>, window: &Window, of: &PageRef) -> Option<Flaw> {
+        let generation = window.generation;
+        let known = self.tried.of(&window.namespace, &window.uid);
+        if let Some(known) =
+            known.filter(|it| Arc::ptr_eq(&it.page, page) && it.generation == generation)
+        {
+            return known.flaw;
+        }
+        let flaw = page::flaw_for(page, window, of);
+        let tried = Tried {
+            page: Arc::clone(page),
+            generation,
+            flaw: flaw.clone(),
+        };
+        self.tried.change(&window.namespace, |all| {
+            all.insert(window.uid.clone(), tried)
+        });
+        flaw
+    }
+
     /// What came of a page; `None` where nobody has read it yet.
-    pub(super) fn of(&self, namespace: &str, page: &PageRef) -> Option<Result<Arc<Page>, Flaw>> {
+    fn of(&self, namespace: &str, page: &PageRef) -> Option<Result<Arc<Page>, Flaw>> {
         let known = self.known.of(namespace, &page.config_map)?;
         known.wanted.get(page)?.clone()
     }
@@ -113,6 +157,11 @@ impl Pages {
             of_object.pages.push(page);
             of_object.soon |= answers;
         }
+        let has_page = |uid: &String| {
+            let mut windows = observed.windows.iter();
+            windows.any(|window| window.uid == *uid && window.told.page.is_some())
+        };
+        self.tried.keep(&observed.namespace, has_page);
         if !self.take_note(&observed.namespace, &wanted) {
             self.news.notify_one();
         }
@@ -161,6 +210,7 @@ impl Pages {
 
     pub(super) fn keep_namespaces(&self, namespaces: &HashSet<String>) {
         self.known.keep_namespaces(namespaces);
+        self.tried.keep_namespaces(namespaces);
     }
 
     /// Namespace, name, and the resourceVersion that need not be read again.
@@ -230,10 +280,9 @@ impl Pages {
                     }
                 }
                 Err(error) => {
-                    // What was read once is as good as it was.
-                    let flaw = Flaw::Unread(error.to_string());
-                    for read in known.wanted.values_mut().filter(|read| read.is_none()) {
-                        *read = Some(Err(flaw.clone()));
+                    for read in known.wanted.values_mut() {
+                        let flaw = Flaw::unread(read.take(), error.to_string());
+                        *read = Some(Err(flaw));
                     }
                     known.version = None;
                 }
@@ -277,116 +326,4 @@ async fn look(
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-    use similar_asserts::assert_eq;
-
-    use super::*;
-    use crate::api::response::Render;
-
-    const NAMESPACE: &str = "shop";
-
-    fn page(key: &str) -> PageRef {
-        PageRef {
-            config_map: "page".into(),
-            key: key.into(),
-            render: Render::Verbatim,
-        }
-    }
-
-    /// Whether all of it was read already.
-    fn want(pages: &Pages, wanted: &[&PageRef], soon: bool) -> bool {
-        let wanted = wanted.iter().map(|page| {
-            let wanted = Wanted {
-                pages: wanted.to_vec(),
-                soon,
-            };
-            (page.config_map.as_str(), wanted)
-        });
-        pages.take_note(NAMESPACE, &wanted.collect())
-    }
-
-    fn seen(version: &str, html: &str) -> Seen {
-        let object = json!({
-            "metadata": {"name": "page", "resourceVersion": version},
-            "data": {"a": html, "b": html},
-        });
-        Seen::Now(Some(Box::new(serde_json::from_value(object).unwrap())))
-    }
-
-    fn silence() -> Result<Seen, Error> {
-        let action = "read ConfigMap page".to_owned();
-        Err(Error::Silent { action })
-    }
-
-    fn html(pages: &Pages, of: &PageRef) -> Option<Result<String, String>> {
-        let read = pages.of(NAMESPACE, of)?;
-        let read = read.map(|page| page.html.clone());
-        Some(read.map_err(|flaw| flaw.to_string()))
-    }
-
-    fn due(pages: &Pages) -> Vec<Option<String>> {
-        let due = pages.due().into_iter();
-        due.map(|(_, _, version)| version).collect()
-    }
-
-    #[test]
-    fn what_is_wanted_is_read_once_and_then_after_a_while() {
-        let pages = Pages::default();
-        let a = page("a");
-        assert!(!want(&pages, &[&a], true));
-        assert_eq!((html(&pages, &a), due(&pages)), (None, vec![None]));
-        assert!(pages.record(NAMESPACE, "page", Ok(seen("1", "<p>1"))));
-        assert_eq!(html(&pages, &a), Some(Ok("<p>1".into())));
-        assert_eq!(due(&pages), []);
-        assert!(want(&pages, &[&a], true));
-        assert!(
-            !pages.record(NAMESPACE, "page", Ok(seen("2", "<p>1"))),
-            "no news"
-        );
-        assert!(pages.record(NAMESPACE, "page", Ok(seen("3", "<p>3"))));
-        assert!(!pages.record(NAMESPACE, "page", Ok(Seen::AsBefore)));
-        assert_eq!(html(&pages, &a), Some(Ok("<p>3".into())));
-    }
-
-    #[test]
-    fn another_key_of_the_same_object_is_read_at_once_and_takes_nothing_away() {
-        let pages = Pages::default();
-        let (a, b) = (page("a"), page("b"));
-        want(&pages, &[&a], false);
-        pages.record(NAMESPACE, "page", Ok(seen("1", "<p>1")));
-        assert!(!want(&pages, &[&a, &b], false));
-        assert_eq!(due(&pages), [None], "all of it");
-        assert_eq!(html(&pages, &a), Some(Ok("<p>1".into())));
-        assert!(pages.record(NAMESPACE, "page", Ok(seen("1", "<p>1"))));
-        assert_eq!(html(&pages, &b), Some(Ok("<p>1".into())));
-    }
-
-    #[test]
-    fn an_api_server_that_is_away_takes_no_page_away() {
-        let pages = Pages::default();
-        let a = page("a");
-        want(&pages, &[&a], true);
-        assert!(pages.record(NAMESPACE, "page", silence()));
-        let unread = "could not read ConfigMap page: the API server did not answer within 10 s; it \
-                      is tried again";
-        assert_eq!(html(&pages, &a), Some(Err(unread.to_owned())));
-        assert!(pages.record(NAMESPACE, "page", Ok(seen("1", "<p>1"))));
-        assert!(!pages.record(NAMESPACE, "page", silence()));
-        assert_eq!(html(&pages, &a), Some(Ok("<p>1".into())));
-    }
-
-    #[test]
-    fn what_is_wanted_no_more_is_forgotten() {
-        let pages = Pages::default();
-        let a = page("a");
-        want(&pages, &[&a], true);
-        pages.record(NAMESPACE, "page", Ok(seen("1", "<p>1")));
-        assert!(want(&pages, &[], true));
-        assert_eq!(html(&pages, &a), None);
-        assert!(
-            !pages.record(NAMESPACE, "page", Ok(seen("1", "<p>1"))),
-            "too late"
-        );
-    }
-}
+mod tests;

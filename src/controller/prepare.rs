@@ -178,10 +178,15 @@ async fn tell(
 /// The user's own page, where there is one that can be shown. What nobody has read yet, or can read, is
 /// as it was: a controller that has just started takes no page away.
 fn page(context: &Context, window: &Window, said: Option<&Notice>) -> Option<Page> {
-    let of = window.told.page.as_ref()?;
-    match context.pages.of(&window.namespace, of) {
-        Some(Ok(page)) => Some(Arc::unwrap_or_clone(page)),
-        None | Some(Err(Flaw::Unread(_))) => said?.page.clone(),
+    window.told.page.as_ref()?;
+    match context.pages.of_window(window) {
+        Some(
+            Ok(page)
+            | Err(Flaw::Unread {
+                last: Some(page), ..
+            }),
+        ) => Some(Arc::unwrap_or_clone(page)),
+        None | Some(Err(Flaw::Unread { last: None, .. })) => said?.page.clone(),
         Some(Err(_)) => None,
     }
 }

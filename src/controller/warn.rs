@@ -38,7 +38,7 @@ pub(super) fn of_page(
     before: &MaintenanceWindowStatus,
 ) -> Option<String> {
     let of = window.told.page.as_ref()?;
-    if let Some(read) = pages.of(&window.namespace, of) {
+    if let Some(read) = pages.of_window(window) {
         return read.err().map(|flaw| page::warning(of, &flaw));
     }
     let about = page::about(of);

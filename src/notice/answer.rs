@@ -39,6 +39,9 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body; empty for HEAD, whose `Content-Length` is the one of GET (RFC 9110 §9.3.2).
     pub body: Bytes,
+    /// Why the user's own page could not be shown. This is ours then, but not in the language that was
+    /// asked for: that is [`Choice::instead`].
+    pub page_failed: Option<own_page::Error>,
 }
 
 /// Answers a request at `now`: [`choose`], then [`render`], then what is the request's own.
@@ -48,6 +51,9 @@ pub struct Answer {
 pub fn answer(head: &Head<'_>, notice: &Notice, now: DateTime<Utc>, turn: u32) -> Answer {
     let choice = choose(head, notice);
     let mut answer = render(choice.variant, notice, now, turn);
+    if answer.page_failed.is_some() {
+        answer = render(choice.instead, notice, now, turn);
+    }
     answer.headers.extend(choice.origin_fields());
     if choice.without_body {
         answer.body = Bytes::new();
@@ -66,6 +72,7 @@ pub fn render(variant: Variant, notice: &Notice, now: DateTime<Utc>, turn: u32) 
     let retry = RetryAfter::at(notice, now, turn);
     let mut answer = match variant.0 {
         Kind::Unavailable(Format::Html, language) => in_html(language, notice, now, retry),
+        Kind::OwnPage => own_page(notice, now, retry),
         Kind::Unavailable(format @ Format::Text, _) => {
             unavailable(format, words::text(notice, now), retry)
         }
@@ -102,36 +109,39 @@ fn unavailable(format: Format, body: String, retry: RetryAfter) -> Answer {
         (RETRY_AFTER, retry.field()),
         (CONTENT_TYPE, format.content_type()),
         (VARY, BY_ALL),
-        (X_CONTENT_TYPE_OPTIONS, NO_SNIFF),
-        (X_ROBOTS_TAG, NO_INDEX),
     ]);
     Answer {
         status: StatusCode::SERVICE_UNAVAILABLE,
         headers,
         body: body.into(),
+        page_failed: None,
     }
 }
 
 fn in_html(language: Language, notice: &Notice, now: DateTime<Utc>, retry: RetryAfter) -> Answer {
-    own_page(notice, now, retry).unwrap_or_else(|| {
-        let document = page::render(notice, language, now, retry.seconds);
-        let mut answer = unavailable(Format::Html, document, retry);
-        answer.headers.extend([
-            (CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY_POLICY),
-            (CONTENT_LANGUAGE, HeaderValue::from_static(language.tag())),
-        ]);
-        answer
-    })
+    let document = page::render(notice, language, now, retry.seconds);
+    let mut answer = unavailable(Format::Html, document, retry);
+    answer.headers.extend([
+        (CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY_POLICY),
+        (CONTENT_LANGUAGE, HeaderValue::from_static(language.tag())),
+    ]);
+    answer
 }
 
-/// The user's own page, where there is one that can be shown. No language was chosen for it, and no
-/// policy of ours is in its way.
-fn own_page(notice: &Notice, now: DateTime<Utc>, retry: RetryAfter) -> Option<Answer> {
-    let page = notice.page.as_ref()?;
-    let document = own_page::render(page, notice, now, retry.seconds).ok()?;
-    let mut answer = unavailable(Format::Html, document, retry);
-    answer.headers.insert(VARY, BY_FORMAT);
-    Some(answer)
+/// The user's own page. No language was chosen for it, and no policy of ours is in its way.
+fn own_page(notice: &Notice, now: DateTime<Utc>, retry: RetryAfter) -> Answer {
+    let page = notice.page.as_ref();
+    match page.map(|page| own_page::render(page, notice, now, retry.seconds)) {
+        Some(Ok(document)) => {
+            let mut answer = unavailable(Format::Html, document, retry);
+            answer.headers.insert(VARY, BY_FORMAT);
+            answer
+        }
+        failed => Answer {
+            page_failed: failed.and_then(Result::err),
+            ..in_html(Language::English, notice, now, retry)
+        },
+    }
 }
 
 fn failure(call: Call, notice: &Notice, now: DateTime<Utc>, retry: RetryAfter) -> Answer {
@@ -142,6 +152,7 @@ fn failure(call: Call, notice: &Notice, now: DateTime<Utc>, retry: RetryAfter) -
         status: StatusCode::OK,
         headers,
         body: call.body(&message, retry).into(),
+        page_failed: None,
     }
 }
 
@@ -151,10 +162,9 @@ fn healthy() -> Answer {
         headers: headers([
             (CONTENT_TYPE, Format::Text.content_type()),
             (VARY, BY_ORIGIN),
-            (X_CONTENT_TYPE_OPTIONS, NO_SNIFF),
-            (X_ROBOTS_TAG, NO_INDEX),
         ]),
         body: Bytes::from_static(b"ok\n"),
+        page_failed: None,
     }
 }
 
@@ -165,12 +175,15 @@ fn preflight() -> Answer {
         status: StatusCode::NO_CONTENT,
         headers,
         body: Bytes::new(),
+        page_failed: None,
     }
 }
 
+/// With what no answer is without: scanners do not ask whether it has a body that could be mistaken.
 fn headers<const N: usize>(fields: [(HeaderName, HeaderValue); N]) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(12);
     headers.extend(fields);
+    headers.extend([(X_CONTENT_TYPE_OPTIONS, NO_SNIFF), (X_ROBOTS_TAG, NO_INDEX)]);
     headers
 }
 

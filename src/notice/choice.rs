@@ -14,7 +14,7 @@ impl Variant {
     /// language.
     pub fn turns_that_share(self) -> u32 {
         match self.0 {
-            Kind::Unavailable(Format::Html, _) => 4,
+            Kind::Unavailable(Format::Html, _) | Kind::OwnPage => 4,
             _ => 1,
         }
     }
@@ -24,6 +24,8 @@ impl Variant {
 pub(super) enum Kind {
     /// The 503, in a format and a language. Only the page is written in more than one.
     Unavailable(Format, Language),
+    /// The 503 with the user's own page. It is the same to all, and may be large: there is one of it.
+    OwnPage,
     /// The failure of a call, to a client of gRPC or gRPC-Web.
     Call(Call),
     /// The 200 for one of the notice's health checks.
@@ -37,6 +39,9 @@ pub(super) enum Kind {
 pub struct Choice<'a> {
     /// Which answer.
     pub variant: Variant,
+    /// Which one where that says that the [page failed](super::Answer::page_failed): ours, in the
+    /// visitor's language.
+    pub instead: Variant,
     /// HEAD: the answer is sent without its body.
     pub without_body: bool,
     /// The origin that the answer says back; see [`Choice::origin_fields`].
@@ -51,13 +56,20 @@ const ACME: &str = "/.well-known/acme-challenge/";
 
 /// Which of the answers of `notice` the request of `head` gets.
 pub fn choose<'a>(head: &Head<'a>, notice: &Notice) -> Choice<'a> {
+    let ours = kind(head, notice);
+    let variant = match ours {
+        Kind::Unavailable(Format::Html, _) if notice.page.is_some() => Kind::OwnPage,
+        _ => ours,
+    };
     Choice {
-        variant: Variant(kind(head, notice)),
+        variant: Variant(variant),
+        instead: Variant(ours),
         without_body: head.method == "HEAD",
         origin: cors::origin(head),
     }
 }
 
+/// But for the user's own page.
 fn kind(head: &Head<'_>, notice: &Notice) -> Kind {
     if is_health_check(head, notice) {
         return Kind::HealthCheck;
@@ -73,8 +85,7 @@ fn kind(head: &Head<'_>, notice: &Notice) -> Kind {
     }
     let format = negotiate(&head.accept);
     let language = match format {
-        // The user's own page is the same to all, and may be large: there is one variant of it.
-        Format::Html if notice.page.is_none() => Language::negotiate(head.accept_language.iter()),
+        Format::Html => Language::negotiate(head.accept_language.iter()),
         _ => Language::English,
     };
     Kind::Unavailable(format, language)
@@ -90,17 +101,14 @@ fn is_health_check(head: &Head<'_>, notice: &Notice) -> bool {
 mod tests {
     use similar_asserts::assert_eq;
 
-    use super::super::WindowRef;
+    use super::super::sample::always;
+    use super::super::{Page, Render};
     use super::*;
 
     fn notice() -> Notice {
-        let window = WindowRef {
-            namespace: "shop".into(),
-            name: "db-upgrade".into(),
-        };
         Notice {
             health_checks: vec!["/healthz".into(), "/checked".into()],
-            ..Notice::new(window, "1".into(), 20_001)
+            ..always()
         }
     }
 
@@ -202,6 +210,25 @@ mod tests {
             let expected = Kind::Unavailable(format, language);
             assert_eq!(kind_of("GET", "/", &fields), expected, "{accept}");
         }
+    }
+
+    #[test]
+    fn a_page_of_the_users_is_one_for_all_and_ours_in_its_place_is_not() {
+        let own = Notice {
+            page: Some(Page::new(Render::Verbatim, "<p>".into())),
+            ..notice()
+        };
+        let choice = |accept| {
+            let mut head = Head::new("GET", "/");
+            head.field("accept", accept);
+            head.field("accept-language", b"de");
+            let choice = choose(&head, &own);
+            (choice.variant.0, choice.instead.0)
+        };
+        let ours = Kind::Unavailable(Format::Html, Language::German);
+        assert_eq!(choice(b"text/html"), (Kind::OwnPage, ours));
+        let text = Kind::Unavailable(Format::Text, Language::English);
+        assert_eq!(choice(b"text/plain"), (text, text));
     }
 
     #[test]

@@ -57,22 +57,11 @@ fn ends_within(notice: &Notice, time: TimeDelta, now: DateTime<Utc>) -> bool {
 mod tests {
     use similar_asserts::assert_eq;
 
-    use super::super::WindowRef;
+    use super::super::sample::{always, at};
     use super::*;
 
-    fn at(instant: &str) -> DateTime<Utc> {
-        instant.parse().unwrap()
-    }
-
     fn notice(until: Option<DateTime<Utc>>) -> Notice {
-        let window = WindowRef {
-            namespace: "shop".into(),
-            name: "db-upgrade".into(),
-        };
-        Notice {
-            until,
-            ..Notice::new(window, "1".into(), 20_001)
-        }
+        Notice { until, ..always() }
     }
 
     #[test]

@@ -162,24 +162,14 @@ fn before(text: &[u8], mark: u8) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
-    use chrono::{DateTime, Utc};
     use similar_asserts::assert_eq;
 
-    use super::super::{Notice, WindowRef};
+    use super::super::sample::{at, notice};
     use super::*;
 
     /// Ten seconds before the end.
     fn retry() -> RetryAfter {
-        let now: DateTime<Utc> = "2026-12-06T02:59:50Z".parse().unwrap();
-        let window = WindowRef {
-            namespace: "shop".into(),
-            name: "db-upgrade".into(),
-        };
-        let notice = Notice {
-            until: Some("2026-12-06T03:00:00Z".parse().unwrap()),
-            ..Notice::new(window, "1".into(), 20_001)
-        };
-        RetryAfter::at(&notice, now, 0)
+        RetryAfter::at(&notice(), at("2026-12-06T02:59:50Z"), 0)
     }
 
     fn said_back(content_type: &str) -> Option<&'static str> {

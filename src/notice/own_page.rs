@@ -18,35 +18,24 @@
 
 use std::{io, thread};
 
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use minijinja::{AutoEscape, Environment, ErrorKind, Template, UndefinedBehavior, Value};
+use chrono::{DateTime, TimeDelta, Utc};
+use minijinja::{Environment, Template};
 use thiserror::Error;
 
-use super::end::{Outlook, outlook};
+use super::retry::RetryAfter;
 use super::{Notice, Page, Render, WindowRef};
-use crate::api::time::{from_text, to_text};
-use crate::schedule::Zone;
+pub(super) use template::Parsed;
+use template::{MOST_TOKENS, MOST_TOKENS_OF_TAG, values};
+
+mod template;
 
 /// The most bytes that a page may have, as it is written and as it is rendered: two of them and the
 /// rest of a notice fit into a ConfigMap (1 MiB).
 pub const MOST_BYTES: usize = 256 * 1024;
 
-/// What one rendering may do: an instruction costs 1, and so do 64 bytes that it makes, wherever they
-/// go. So it takes up 640 KB at most, and some milliseconds.
-const FUEL: u64 = 10_000;
-
 /// The least stack, in bytes, of a thread that renders templates. Values may be nested as deep as fuel
 /// goes, and printing one takes the stack for all of its levels.
 pub const STACK: usize = 64 * 1024 * 1024;
-
-/// The most bytes of a format of `strftime`, which costs no fuel.
-const LONGEST_FORMAT: usize = 128;
-
-/// Tests that read a whole text each time, which costs no fuel.
-const COSTLY_TESTS: [&str; 5] = ["lower", "upper", "startingwith", "endingwith", "containing"];
-
-/// How deep loops and the like may be nested.
-const DEPTH: usize = 32;
 
 /// The most characters of a message, for the trial of a template.
 const LONGEST_MESSAGE: usize = 1024;
@@ -83,6 +72,24 @@ pub enum Error {
         /// The line of the template, from 1.
         line: usize,
     },
+    /// An expression that would take long to compile.
+    #[error(
+        "line {line}: more than {MOST_TOKENS_OF_TAG} words and signs are in one {{{{ }}}} or {{% %}} \
+         there: spread them over several, by {{% set … %}}"
+    )]
+    TooLongTag {
+        /// The line of the template, from 1.
+        line: usize,
+    },
+    /// A program rather than a page.
+    #[error(
+        "line {line}: more than {MOST_TOKENS} words and signs are in {{{{ }}}} and {{% %}} up to there: \
+         write what is always the same as it is"
+    )]
+    TooMuchCode {
+        /// The line of the template, from 1.
+        line: usize,
+    },
     /// The system has no thread for the trial.
     #[error("it could not be tried: {0}")]
     NoThread(String),
@@ -113,10 +120,8 @@ pub fn render(
     let rendered = match page.render {
         Render::Verbatim => page.html.clone(),
         Render::Template => {
-            let environment = environment();
-            let template = environment.template_from_str(&page.html).map_err(because)?;
             let values = values(notice, now, retry_after);
-            template.render(values).map_err(because)?
+            page.template.render(&page.html, values)?
         }
     };
     within_bounds(rendered)
@@ -134,6 +139,14 @@ pub fn check(page: &Page) -> Result<(), Error> {
     }
 }
 
+/// Tries a page that is well in itself with what a notice says, with its end and without.
+pub fn check_for(page: &Page, notice: &Notice) -> Result<(), Error> {
+    match page.render {
+        Render::Verbatim => Ok(()),
+        Render::Template => with_stack(|| try_out_for(page, notice)),
+    }
+}
+
 /// Does `work` where the deepest value of a template can be printed.
 fn with_stack(work: impl FnOnce() -> Result<(), Error> + Send) -> Result<(), Error> {
     let no_thread = |error: io::Error| Error::NoThread(error.to_string());
@@ -146,11 +159,29 @@ fn with_stack(work: impl FnOnce() -> Result<(), Error> + Send) -> Result<(), Err
 }
 
 fn try_out(page: &Page) -> Result<(), Error> {
-    let environment = environment();
-    let template = environment.template_from_str(&page.html).map_err(because)?;
-    names_what_there_is(&template, &environment)?;
+    // It is not kept with the page: whoever tries one may never render it.
+    let tried = page.clone();
+    tried.template.with(&tried.html, names_what_there_is)?;
     for notice in trials() {
-        render(page, &notice, DateTime::UNIX_EPOCH, 1)?;
+        render(&tried, &notice, DateTime::UNIX_EPOCH, 1)?;
+    }
+    Ok(())
+}
+
+fn try_out_for(page: &Page, notice: &Notice) -> Result<(), Error> {
+    let tried = page.clone();
+    let endless = Notice {
+        until: None,
+        ..notice.clone()
+    };
+    let over = Notice {
+        released: true,
+        ..notice.clone()
+    };
+    let now = notice.start.unwrap_or_default();
+    for notice in [notice, &endless, &over] {
+        let wait = RetryAfter::at(notice, now, 0).seconds;
+        render(&tried, notice, now, wait)?;
     }
     Ok(())
 }
@@ -163,7 +194,7 @@ fn within_bounds(page: String) -> Result<String, Error> {
 }
 
 /// What may be asked for is not what there may be a slip in.
-fn names_what_there_is(template: &Template<'_, '_>, given: &Environment<'_>) -> Result<(), Error> {
+fn names_what_there_is(given: &Environment<'_>, template: &Template<'_, '_>) -> Result<(), Error> {
     let [notice, ..] = trials();
     let values = values(&notice, DateTime::UNIX_EPOCH, 1);
     let is_there = |name: &String| {
@@ -208,88 +239,6 @@ fn trials() -> [Notice; 4] {
             ..Notice::new(window, String::new(), 1)
         }
     })
-}
-
-/// It knows no other template, no file and no clock.
-fn environment<'source>() -> Environment<'source> {
-    let mut environment = Environment::new();
-    environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
-    environment.set_fuel(Some(FUEL));
-    environment.set_recursion_limit(DEPTH);
-    // An error then names the value that is undefined.
-    environment.set_debug(true);
-    // It prints what is inside.
-    environment.remove_global("debug");
-    environment.add_filter("strftime", strftime);
-    for test in COSTLY_TESTS {
-        environment.remove_test(test);
-    }
-    environment
-}
-
-fn values(notice: &Notice, now: DateTime<Utc>, retry_after: u64) -> Value {
-    let end = match outlook(notice, now) {
-        Outlook::At(end) => Some(end),
-        Outlook::AnyMoment | Outlook::Unknown => None,
-    };
-    let window = [
-        ("namespace", notice.window.namespace.as_str()),
-        ("name", notice.window.name.as_str()),
-    ];
-    let text = |instant| Value::from(to_text(instant));
-    let values = [
-        (
-            "message",
-            Some(Value::from(notice.message.as_deref().unwrap_or_default())),
-        ),
-        ("window", Some(Value::from_pairs(window))),
-        ("start", notice.start.map(text)),
-        ("end", end.map(text)),
-        ("retry_after", Some(Value::from(retry_after))),
-        ("now", Some(text(now.trunc_subsecs(0)))),
-    ];
-    let known = values
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)));
-    Value::from_pairs(known)
-}
-
-/// `{{ end | strftime("%H:%M %Z", "Europe/Berlin") }}`; without a zone, in UTC.
-fn strftime(instant: &Value, format: &str, zone: Option<&str>) -> Result<String, minijinja::Error> {
-    let wrong = |said: String| minijinja::Error::new(ErrorKind::InvalidOperation, said);
-    if instant.is_undefined() {
-        let said = "what strftime is given is undefined";
-        return Err(minijinja::Error::new(ErrorKind::UndefinedError, said));
-    }
-    if format.len() > LONGEST_FORMAT {
-        let said = format!("a format of strftime has at most {LONGEST_FORMAT} bytes");
-        return Err(wrong(said));
-    }
-    let instant = instant
-        .as_str()
-        .and_then(from_text)
-        .ok_or_else(|| wrong("strftime takes start, end or now".to_owned()))?;
-    let zone = Zone::parse(zone.unwrap_or("Etc/UTC")).map_err(|error| wrong(error.to_string()))?;
-    zone.write(instant, format)
-        .map_err(|error| wrong(error.to_string()))
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it is what map_err gives")]
-fn because(error: minijinja::Error) -> Error {
-    let line = error.line().unwrap_or(1);
-    let detail = error.detail();
-    match error.kind() {
-        ErrorKind::OutOfFuel => Error::TooMuch { line },
-        ErrorKind::UndefinedError => Error::Unknown {
-            line,
-            said: detail.unwrap_or("a value is undefined").to_owned(),
-        },
-        kind => Error::Broken {
-            line,
-            said: detail.map_or_else(|| kind.to_string(), |detail| format!("{kind}: {detail}")),
-        },
-    }
 }
 
 #[cfg(test)]

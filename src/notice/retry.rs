@@ -110,7 +110,8 @@ fn share(jitter: u32, turn: u32, second: u64) -> u64 {
     u64::try_from(share).unwrap_or_default()
 }
 
-fn seconds_rounded_up(wait: TimeDelta) -> u64 {
+/// A wait in whole seconds: who waits for them is never early.
+pub(super) fn seconds_rounded_up(wait: TimeDelta) -> u64 {
     let started = i64::from(wait.subsec_nanos() > 0);
     u64::try_from(wait.num_seconds() + started).unwrap_or(0)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entracte::api::status::Phase;
-use entracte_testbed::load::Load;
+use entracte_testbed::load::{Expected, Load};
 use entracte_testbed::target::Kind;
 use entracte_testbed::verdict::Occurrence;
 use kube::api::{DeleteParams, PropagationPolicy};
@@ -58,10 +58,11 @@ impl<'b> Held<'b> {
         })
     }
 
-    /// What Retry-After says from now on is not held against the end that was.
-    fn expect_another_end(&self) {
+    /// From now on Retry-After may be that of a window that is over.
+    fn expect_its_end(&self) {
         for load in &self.clients {
-            load.expectation().set_end(None);
+            let early = |expected: &mut Expected| expected.may_be_released = true;
+            load.expectation().change(early);
         }
     }
 
@@ -90,7 +91,7 @@ impl<'b> Held<'b> {
 
 pub(crate) async fn moving_the_end_restores_at_once(bench: &Bench) -> Result {
     let held = Held::set(bench).await?;
-    held.expect_another_end();
+    held.expect_its_end();
     let end = Utc::now();
     let spec = json!({"schedule": {"once": {"end": text(end)}}});
     held.scene.change(WINDOW, spec).await?;
@@ -102,7 +103,7 @@ pub(crate) async fn suspending_a_window_restores_at_once_and_resuming_it_holds_a
     bench: &Bench,
 ) -> Result {
     let held = Held::set(bench).await?;
-    held.expect_another_end();
+    held.expect_its_end();
     let end = Utc::now();
     held.scene.change(WINDOW, json!({"suspend": true})).await?;
     let scene = held.comes_back(end).await?;
@@ -120,7 +121,7 @@ pub(crate) async fn suspending_a_window_restores_at_once_and_resuming_it_holds_a
 
 pub(crate) async fn deleting_a_window_restores_at_once(bench: &Bench) -> Result {
     let held = Held::set(bench).await?;
-    held.expect_another_end();
+    held.expect_its_end();
     let end = Utc::now();
     let windows = objects::windows(bench, &held.scene.namespace);
     windows.delete(WINDOW, &DeleteParams::default()).await?;

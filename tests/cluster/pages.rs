@@ -124,6 +124,21 @@ impl<'b> Stage<'b> {
         assert_eq!(is(&said, ConditionType::Ready), Some(true), "{said:?}");
         Ok(())
     }
+
+    /// Waits until the status says that the page may not be read, and what is shown.
+    async fn is_named_unread(&self) -> Result {
+        let Scene {
+            bench, namespace, ..
+        } = &self.scene;
+        let forbidden = "not allowed to read ConfigMap shop-page";
+        let shown = "until then the page is as it was read last";
+        status(bench, namespace, WINDOW, "the right is named", |status| {
+            let mut warnings = status.warnings.iter();
+            warnings.any(|warning| warning.contains(forbidden) && warning.contains(shown))
+        })
+        .await?;
+        Ok(())
+    }
 }
 
 const NOT_THERE: &str =
@@ -234,22 +249,18 @@ pub(crate) async fn a_page_stays_while_nobody_can_read_it(bench: &Bench) -> Resu
     merge(&roles, role, json!({ "rules": fewer })).await?;
     let stays = stays(&stage).await;
     merge(&roles, role, json!({ "rules": granted })).await?;
-    stays
+    stays?;
+    stage.is_warned(None).await
 }
 
 async fn stays(stage: &Stage<'_>) -> Result {
     // It is looked at in that time.
     sleep(Duration::from_secs(5)).await;
     stage.shows("<h1>Back soon</h1>").await?;
+    stage.is_named_unread().await?;
     let bench = stage.scene.bench;
     bench.operator().await.controller().kill().await?;
     bench.operator().await.controller().start().await?;
-    let forbidden = "not allowed to read ConfigMap shop-page";
-    let what = "the right is named";
-    status(bench, &stage.scene.namespace, WINDOW, what, |status| {
-        let mut warnings = status.warnings.iter();
-        warnings.any(|warning| warning.contains(forbidden))
-    })
-    .await?;
+    stage.is_named_unread().await?;
     stage.shows("<h1>Back soon</h1>").await
 }

@@ -5,6 +5,7 @@ use std::process::{Output, Stdio};
 use chrono::{TimeDelta, Utc};
 use entracte_testbed::app::Routes;
 use entracte_testbed::cluster::Proxy;
+use entracte_testbed::load::{Class, Expected};
 use entracte_testbed::target::Kind;
 use entracte_testbed::verdict::Occurrence;
 use tokio::process::Command;
@@ -30,12 +31,19 @@ pub(crate) async fn everything_is_released_without_the_operator(bench: &Bench) -
         clients.push(scene.clients(kind).await?);
     }
     let occurrence = soon(60);
+    for load in &clients {
+        load.expectation().set_end(Some(occurrence.end));
+    }
     scene.window(WINDOW, once(occurrence), &KINDS).await?;
     scene.held(WINDOW).await?;
     sleep_until(occurrence.start + TimeDelta::seconds(3)).await;
 
     bench.operator().await.controller().kill().await?;
     let began = Utc::now();
+    for load in &clients {
+        let early = |expected: &mut Expected| expected.may_be_released = true;
+        load.expectation().change(early);
+    }
     let output = release_all(bench).await?;
     let said = String::from_utf8(output.stdout)?;
     assert!(
@@ -69,7 +77,7 @@ pub(crate) async fn everything_is_released_without_the_operator(bench: &Bench) -
             start: occurrence.start,
             end: began,
         };
-        let seen = report.flip_at(released.end, None, entracte_testbed::load::Class::App);
+        let seen = report.flip_at(released.end, None, Class::App);
         assert!(seen.is_some(), "{kind:?} is not seen to be released");
         assert_eq!(scene.object(kind).await?, original);
     }

@@ -25,6 +25,14 @@ use crate::scene::{APP, Scene, WINDOW, create, named, once, settled, sleep_until
 /// From something that is seen to the patch of the target: a watch event and a plan.
 const AT_ONCE: TimeDelta = TimeDelta::milliseconds(500);
 
+/// The clients of a window whose release may wait.
+fn expect(clients: &Load, occurrence: Occurrence) {
+    clients.expectation().change(|expected| {
+        expected.end = Some(occurrence.end);
+        expected.may_wait = true;
+    });
+}
+
 /// A window that is over, and whose app is not ready.
 struct Overrun<'b> {
     scene: Scene<'b>,
@@ -41,6 +49,7 @@ impl<'b> Overrun<'b> {
         let original = scene.object(kind).await?;
         let clients = scene.clients(kind).await?;
         let occurrence = soon(5);
+        expect(&clients, occurrence);
         scene.window(WINDOW, once(occurrence), &[kind]).await?;
         scene.change(WINDOW, json!({ "restore": restore })).await?;
         scene.held(WINDOW).await?;
@@ -266,15 +275,13 @@ pub(crate) async fn an_app_that_is_meant_to_stay_at_zero_keeps_nobody_waiting(
 }
 
 /// Holds the Service of an app, whose release is to wait for nothing.
-async fn held_until_its_end_at_most(scene: &Scene<'_>) -> Result<Occurrence> {
-    let occurrence = soon(4);
+async fn held_until_its_end_at_most(scene: &Scene<'_>, occurrence: Occurrence) -> Result {
     scene
         .window(WINDOW, once(occurrence), &[Kind::Service])
         .await?;
     let restore = json!({"restore": {"when": "Immediately"}});
     scene.change(WINDOW, restore).await?;
-    scene.held(WINDOW).await?;
-    Ok(occurrence)
+    scene.held(WINDOW).await
 }
 
 pub(crate) async fn a_restore_that_waits_for_nothing_keeps_a_healthy_app_whole(
@@ -282,7 +289,9 @@ pub(crate) async fn a_restore_that_waits_for_nothing_keeps_a_healthy_app_whole(
 ) -> Result {
     let scene = Scene::set(bench, "at-once").await?;
     let clients = scene.clients(Kind::Service).await?;
-    let occurrence = held_until_its_end_at_most(&scene).await?;
+    let occurrence = soon(4);
+    clients.expectation().set_end(Some(occurrence.end));
+    held_until_its_end_at_most(&scene, occurrence).await?;
     assert_eq!(origins(&scene).await?, [], "nobody would look at it");
     settled(occurrence.end).await;
     let report = clients.stop().await;
@@ -296,7 +305,8 @@ pub(crate) async fn a_restore_that_waits_for_nothing_releases_an_app_that_is_not
 ) -> Result {
     let scene = Scene::set(bench, "at-once").await?;
     let original = scene.object(Kind::Service).await?;
-    let occurrence = held_until_its_end_at_most(&scene).await?;
+    let occurrence = soon(4);
+    held_until_its_end_at_most(&scene, occurrence).await?;
     scene.app.set_ready(false).await?;
     sleep_until(occurrence.end + AT_ONCE).await;
     assert_eq!(scene.object(Kind::Service).await?, original);
@@ -344,6 +354,7 @@ pub(crate) async fn an_app_whose_pods_are_all_replaced_in_the_window_is_waited_f
     let clients = scene.clients(Kind::Service).await?;
     let original = scene.object(Kind::Service).await?;
     let occurrence = soon(9);
+    expect(&clients, occurrence);
     scene
         .window(WINDOW, once(occurrence), &[Kind::Service])
         .await?;

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, DurationRound, TimeDelta, Timelike, Utc};
 use entracte::api::status::Phase;
+use entracte_testbed::load::Expected;
 use entracte_testbed::target::Kind;
 use entracte_testbed::verdict::Occurrence;
 use serde_json::{Value, json};
@@ -163,12 +164,15 @@ pub(crate) async fn an_end_that_moves_away_is_waited_for(bench: &Bench) -> Resul
     let scene = Scene::set(bench, "extended").await?;
     let clients = scene.clients(Kind::Service).await?;
     let first = soon(5);
+    clients.expectation().set_end(Some(first.end));
     scene.window(WINDOW, once(first), &[Kind::Service]).await?;
     scene.held(WINDOW).await?;
     let extended = Occurrence {
         end: first.end + TimeDelta::seconds(5),
         ..first
     };
+    let longer = |expected: &mut Expected| expected.other_end = Some(extended.end);
+    clients.expectation().change(longer);
     scene
         .change(WINDOW, json!({"schedule": once(extended)}))
         .await?;

@@ -10,7 +10,7 @@ use entracte::api::status::{MaintenanceWindowStatus, Phase};
 use entracte::notice::Notice;
 use entracte_testbed::api_proxy::Recorded;
 use entracte_testbed::app::App;
-use entracte_testbed::load::{Class, Report, Verdict};
+use entracte_testbed::load::{Class, Expected, Report, Verdict};
 use entracte_testbed::target::Kind;
 use entracte_testbed::verdict::Occurrence;
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -218,6 +218,11 @@ pub(crate) async fn of_overlapping_windows_the_one_that_ends_last_answers(bench:
         start: early.start + TimeDelta::seconds(3),
         end: early.end + TimeDelta::seconds(3),
     };
+    let either = |expected: &mut Expected| {
+        expected.end = Some(early.end);
+        expected.other_end = Some(late.end);
+    };
+    clients.expectation().change(either);
     let tomorrow = Occurrence {
         start: early.start + TimeDelta::days(1),
         end: early.end + TimeDelta::days(1),
@@ -229,6 +234,7 @@ pub(crate) async fn of_overlapping_windows_the_one_that_ends_last_answers(bench:
     }
     sleep_until(early.start + TimeDelta::seconds(2)).await;
     let kept = scene.kept_clients(Kind::Service).await?;
+    kept.expectation().change(either);
     settled(late.end).await;
 
     let report = clients.stop().await;

@@ -149,7 +149,7 @@ fn page() -> impl Strategy<Value = Page> {
         any::<String>().prop_map(|html| (Render::Verbatim, html)),
         Just((Render::Template, template.to_owned())),
     ]
-    .prop_map(|(render, html)| Page { render, html })
+    .prop_map(|(render, html)| Page::new(render, html))
 }
 
 /// A notice whose stretch ends near `now`, or far from it, or never.
@@ -283,6 +283,8 @@ proptest! {
 
         prop_assert!([200, 204, 503].contains(&read.status));
         prop_assert_eq!(read.text("cache-control"), Some("no-store"));
+        prop_assert_eq!(read.text("x-content-type-options"), Some("nosniff"));
+        prop_assert_eq!(read.text("x-robots-tag"), Some("noindex"));
         for (name, value) in &read.fields {
             let is_visible = value.iter().all(|byte| (b' '..=b'~').contains(byte));
             prop_assert!(is_visible || name == "entracte-window", "{}: {:?}", name, value);
@@ -326,7 +328,7 @@ proptest! {
         } else if let Some(page) = notice.page.as_ref().filter(|_| read.is("text/html")) {
             let shown = String::from_utf8(read.body).unwrap();
             if page.render == Render::Verbatim {
-                prop_assert_eq!(&shown, &page.html);
+                prop_assert_eq!(&shown, page.html());
             } else if message.is_some() {
                 prop_assert_eq!(shown.matches('<').count(), 2);
             }

@@ -5,47 +5,17 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use similar_asserts::assert_eq;
 
-use super::super::{Page, Render, RetryAfterFormat, RetryAfterRule, WindowRef};
+use super::super::sample::{always, at, notice, with_message};
+use super::super::{RetryAfterFormat, RetryAfterRule, WindowRef};
 use super::*;
+
+mod own_page;
 
 const NOW: &str = "2026-12-06T02:59:00.5Z";
 
 const HTML: &str = "text/html";
 const PROBLEM: &str = "application/problem+json";
 const TEXT: &str = "text/plain";
-
-fn at(instant: &str) -> DateTime<Utc> {
-    instant.parse().unwrap()
-}
-
-fn notice() -> Notice {
-    let window = WindowRef {
-        namespace: "shop".into(),
-        name: "db-upgrade".into(),
-    };
-    Notice {
-        start: Some(at("2026-12-06T01:00:00Z")),
-        until: Some(at("2026-12-06T03:00:00Z")),
-        message: Some("We are upgrading our database.".into()),
-        ..Notice::new(window, "1".into(), 20_001)
-    }
-}
-
-fn with_message(message: &str) -> Notice {
-    Notice {
-        message: Some(message.to_owned()),
-        ..notice()
-    }
-}
-
-fn always() -> Notice {
-    Notice {
-        start: None,
-        until: None,
-        message: None,
-        ..notice()
-    }
-}
 
 fn head<'a>(method: &'a str, fields: &[(&str, &'a str)]) -> Head<'a> {
     let mut head = Head::new(method, "/any?path");
@@ -243,6 +213,8 @@ fn a_call_gets_trailers_and_nothing_else_byte_for_byte() {
             ("grpc-retry-pushback-ms", "60000"),
             ("grpc-status", "14"),
             ("vary", "Origin"),
+            ("x-content-type-options", "nosniff"),
+            ("x-robots-tag", "noindex"),
         ]
     );
     assert_eq!(body(&answer), "");
@@ -259,6 +231,8 @@ fn a_call_from_a_script_gets_its_trailers_in_the_body() {
             ("content-type", "application/grpc-web+proto"),
             ("entracte-window", "shop/db-upgrade"),
             ("vary", "Origin"),
+            ("x-content-type-options", "nosniff"),
+            ("x-robots-tag", "noindex"),
         ]
     );
     assert_eq!(
@@ -329,6 +303,8 @@ fn a_preflight_gets_leave_byte_for_byte() {
             ("cache-control", "no-store"),
             ("entracte-window", "shop/db-upgrade"),
             ("vary", "Origin"),
+            ("x-content-type-options", "nosniff"),
+            ("x-robots-tag", "noindex"),
         ]
     );
     assert_eq!(body(&answer), "");
@@ -366,69 +342,6 @@ fn an_http_date_is_in_the_field_and_seconds_are_in_the_document() {
     assert_eq!(answer.headers[RETRY_AFTER], "Sun, 06 Dec 2026 03:00:00 GMT");
     let problem: Value = serde_json::from_str(body(&answer)).unwrap();
     assert_eq!(problem["retryAfter"], 60);
-}
-
-fn with_page(html: &str) -> Notice {
-    let page = Page {
-        render: Render::Template,
-        html: html.to_owned(),
-    };
-    let rule = RetryAfterRule {
-        jitter: 0,
-        ..RetryAfterRule::default()
-    };
-    Notice {
-        page: Some(page),
-        retry_after: rule,
-        ..notice()
-    }
-}
-
-#[test]
-fn a_page_of_the_users_is_for_browsers_and_has_neither_language_nor_policy_of_ours() {
-    let notice = with_page("<p>{{ message }} {{ retry_after }} s, at {{ now }}.");
-    let answer = ask(HTML, &notice);
-    let expected = "<p>We are upgrading our database. 60 s, at 2026-12-06T02:59:00Z.";
-    assert_eq!(body(&answer), expected);
-    assert_eq!(
-        fields(&answer),
-        [
-            ("cache-control", "no-store"),
-            ("content-length", "64"),
-            ("content-type", "text/html; charset=utf-8"),
-            ("entracte-window", "shop/db-upgrade"),
-            ("retry-after", "60"),
-            ("vary", "Accept, Origin"),
-            ("x-content-type-options", "nosniff"),
-            ("x-robots-tag", "noindex"),
-        ]
-    );
-    let text = ask(TEXT, &notice);
-    assert!(
-        body(&text).starts_with("We are upgrading our database.\n"),
-        "{text:?}"
-    );
-    let problem: Value = serde_json::from_slice(&ask(PROBLEM, &notice).body).unwrap();
-    assert_eq!(problem["detail"], "We are upgrading our database.");
-}
-
-#[test]
-fn a_page_of_the_users_that_fails_gives_way_to_ours() {
-    let failing = with_page("{{ 1 // (retry_after - 60) }}");
-    let ours = Notice {
-        page: None,
-        ..failing.clone()
-    };
-    assert_eq!(ask(HTML, &failing), ask(HTML, &ours));
-}
-
-#[test]
-fn a_page_of_the_users_stays_as_it_is_for_as_long_as_it_may_be_sent() {
-    let notice = with_page("{{ end }} {{ now }} {{ retry_after }}");
-    let first = ask(HTML, &notice);
-    let last = super::super::good_until(&notice, at(NOW)) - chrono::TimeDelta::nanoseconds(1);
-    let later = answer(&head("GET", &[("accept", HTML)]), &notice, last, 0);
-    assert_eq!(later, first);
 }
 
 #[test]

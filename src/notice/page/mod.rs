@@ -26,10 +26,11 @@
 //!
 //! The document changes only where a second of the clock or of what is left until the end begins.
 
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use http::header::HeaderValue;
 
 use super::end::{Outlook, outlook};
+use super::retry::seconds_rounded_up;
 use super::{Language, Notice};
 use words::{Words, words};
 
@@ -84,7 +85,7 @@ pub(super) fn render(
 /// Past the end nothing is spread: the visitors are as far apart as they came.
 fn data(notice: &Notice, words: &Words, outlook: Outlook, now: DateTime<Utc>) -> String {
     let rule = notice.retry_after;
-    let minimum = i64::from(rule.minimum.max(1));
+    let minimum = u64::from(rule.minimum.max(1));
     match outlook {
         Outlook::At(until) => {
             let left = seconds_rounded_up(until - now);
@@ -143,7 +144,7 @@ fn progress(
 ) -> Option<String> {
     let start = start.filter(|start| *start < until)?;
     let whole = seconds_rounded_up(until - start);
-    let over = (whole - seconds_rounded_up(until - now)).max(0);
+    let over = whole.saturating_sub(seconds_rounded_up(until - now));
     Some(format!(
         "<progress max=\"{whole}\" value=\"{over}\" aria-hidden=\"true\"></progress>\n"
     ))
@@ -187,10 +188,6 @@ fn escape(text: &str) -> String {
         }
     }
     safe
-}
-
-fn seconds_rounded_up(wait: TimeDelta) -> i64 {
-    wait.num_seconds() + i64::from(wait.subsec_nanos() > 0)
 }
 
 #[cfg(test)]

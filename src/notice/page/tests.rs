@@ -1,49 +1,18 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use chrono::TimeDelta;
 use proptest::prelude::*;
 use ring::digest::{SHA256, digest};
 use similar_asserts::assert_eq;
 
-use super::super::{RetryAfterRule, WindowRef};
+use super::super::RetryAfterRule;
+use super::super::sample::{always, at, notice, with_message};
 use super::*;
 use document::{Document, attribute, attributes, text_of};
 
 mod document;
 
 const NOW: &str = "2026-12-06T02:35:00.5Z";
-
-fn at(instant: &str) -> DateTime<Utc> {
-    instant.parse().unwrap()
-}
-
-fn notice() -> Notice {
-    let window = WindowRef {
-        namespace: "shop".into(),
-        name: "db-upgrade".into(),
-    };
-    Notice {
-        start: Some(at("2026-12-06T01:00:00Z")),
-        until: Some(at("2026-12-06T03:00:00Z")),
-        message: Some("We are upgrading our database.".into()),
-        ..Notice::new(window, "1".into(), 20_001)
-    }
-}
-
-fn with_message(message: &str) -> Notice {
-    Notice {
-        message: Some(message.to_owned()),
-        ..notice()
-    }
-}
-
-fn always() -> Notice {
-    Notice {
-        start: None,
-        until: None,
-        message: None,
-        ..notice()
-    }
-}
 
 fn released() -> Notice {
     Notice {

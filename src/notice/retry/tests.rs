@@ -3,23 +3,16 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use similar_asserts::assert_eq;
 
-use super::super::{RetryAfterRule, WindowRef};
+use super::super::RetryAfterRule;
+use super::super::sample::{always, at};
 use super::*;
 
 const END: &str = "2026-12-06T03:00:00Z";
 
-fn at(instant: &str) -> DateTime<Utc> {
-    instant.parse().unwrap()
-}
-
 fn notice(until: Option<&str>) -> Notice {
-    let window = WindowRef {
-        namespace: "shop".into(),
-        name: "db-upgrade".into(),
-    };
     Notice {
         until: until.map(at),
-        ..Notice::new(window, "1".into(), 20_001)
+        ..always()
     }
 }
 

@@ -106,6 +106,26 @@ impl Browser {
         self.wait_for("Page.loadEventFired").await;
     }
 
+    /// Sends a form by POST, and waits until the page that answers it is there.
+    pub(super) async fn post(&mut self, url: &str) {
+        let form = format!(
+            "{{
+                const form = document.body.appendChild(document.createElement('form'));
+                Object.assign(form, {{ method: 'post', action: {url:?} }}).submit();
+            }}"
+        );
+        self.events.clear();
+        self.evaluate(&form).await;
+        self.wait_for("Page.loadEventFired").await;
+    }
+
+    /// Whether pages may run scripts from now on.
+    pub(super) async fn allow_scripts(&mut self, allowed: bool) {
+        let disabled = json!({"value": !allowed});
+        self.call("Emulation.setScriptExecutionDisabled", disabled)
+            .await;
+    }
+
     /// Waits until the page has gone elsewhere by itself, and that is there.
     pub(super) async fn go_on(&mut self) {
         self.events.clear();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use entracte::notice::RetryAfterFormat;
+use http::Method;
 use serde_json::{Value, json};
 use similar_asserts::assert_eq;
 use tokio::time::sleep;
@@ -134,6 +135,39 @@ async fn the_page_reloads_by_itself_after_the_end_and_shows_the_app() {
         "{reloaded} is before {}",
         ending.until
     );
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn the_page_that_answers_a_post_comes_back_by_get() {
+    comes_back_by_get(true).await;
+}
+
+#[tokio::test]
+async fn without_script_the_page_that_answers_a_post_comes_back_by_get() {
+    comes_back_by_get(false).await;
+}
+
+/// Whether an order was taken nobody knows, and it is the visitor's to send it again.
+async fn comes_back_by_get(with_script: bool) {
+    let mut browser = Browser::start().await;
+    let app = Site::of("<!doctype html><title>back</title>").await;
+    let shop = Site::of("<!doctype html><title>Shop</title>").await;
+    browser.go(&shop.url()).await;
+    let ending = Ending::soon(RetryAfterFormat::Seconds, app.address).await;
+    browser.allow_scripts(with_script).await;
+    browser.post(&ending.url()).await;
+    let title = browser.evaluate("document.title").await;
+    assert_eq!(title, "Down for maintenance");
+    // Over a connection that it opened before the end, a browser may come to us once more.
+    for _ in 0..2 {
+        browser.go_on().await;
+        if browser.evaluate("document.title").await == "back" {
+            break;
+        }
+    }
+    assert_eq!(browser.evaluate("document.title").await, "back");
+    assert_eq!(app.methods("/"), [Method::GET]);
     browser.close().await;
 }
 

@@ -3,10 +3,11 @@
 use std::convert::Infallible;
 use std::future::ready;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -19,19 +20,32 @@ use tokio_util::task::AbortOnDropHandle;
 pub(crate) struct Site {
     /// Where.
     pub(crate) address: SocketAddr,
+    asked: Asked,
     _accepting: AbortOnDropHandle<()>,
 }
+
+/// The methods and targets of its requests.
+type Asked = Arc<Mutex<Vec<(Method, String)>>>;
 
 impl Site {
     /// Serves HTML.
     pub(crate) async fn of(html: &'static str) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let accepting = AbortOnDropHandle::new(tokio::spawn(accept(listener, html)));
+        let asked = Asked::default();
+        let accepting = tokio::spawn(accept(listener, html, Arc::clone(&asked)));
         Self {
             address,
-            _accepting: accepting,
+            asked,
+            _accepting: AbortOnDropHandle::new(accepting),
         }
+    }
+
+    /// How it was asked for `target` so far.
+    pub(crate) fn methods(&self, target: &str) -> Vec<Method> {
+        let asked = self.asked.lock().unwrap();
+        let of_target = asked.iter().filter(|(_, asked)| asked == target);
+        of_target.map(|(method, _)| method.clone()).collect()
     }
 
     /// Its URL.
@@ -40,10 +54,13 @@ impl Site {
     }
 }
 
-async fn accept(listener: TcpListener, html: &'static str) {
+async fn accept(listener: TcpListener, html: &'static str, asked: Asked) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
-        let service = service_fn(move |_: Request<Incoming>| {
+        let asked = Arc::clone(&asked);
+        let service = service_fn(move |request: Request<Incoming>| {
+            let ask = (request.method().clone(), request.uri().to_string());
+            asked.lock().unwrap().push(ask);
             let response = Response::builder().header(CONTENT_TYPE, "text/html; charset=utf-8");
             let response = response.body(Full::new(Bytes::from_static(html.as_bytes())));
             ready(Ok::<_, Infallible>(response.unwrap()))

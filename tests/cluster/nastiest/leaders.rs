@@ -36,12 +36,12 @@ async fn overlap(bench: &Bench) -> Result {
     for (kind, second) in [(Kind::Service, within), (Kind::Ingress, beyond)] {
         let name = kind.as_str().to_lowercase();
         let [outer, inner] = ["first", "second"].map(|which| format!("{which}-{name}"));
-        tried.push((
-            kind,
-            second,
-            scene.object(kind).await?,
-            scene.clients(kind).await?,
-        ));
+        let clients = scene.clients(kind).await?;
+        clients.expectation().change(|expected| {
+            expected.end = Some(first.end);
+            expected.other_end = Some(second.end);
+        });
+        tried.push((kind, second, scene.object(kind).await?, clients));
         scene.window(&outer, once(first), &[kind]).await?;
         scene.window(&inner, once(second), &[kind]).await?;
     }

@@ -68,12 +68,8 @@ fn notice() -> Notice {
 
 /// A notice whose page has so many bytes.
 fn with_page(bytes: usize) -> Notice {
-    let page = Page {
-        html: "x".repeat(bytes),
-        render: Render::Verbatim,
-    };
     Notice {
-        page: Some(page),
+        page: Some(Page::new(Render::Verbatim, "x".repeat(bytes))),
         ..notice()
     }
 }

@@ -114,12 +114,12 @@ pub enum Wrong {
     #[error("503 without a Retry-After in whole seconds")]
     RetryAfterMissing,
     /// Our 503 with a Retry-After that is not true.
-    #[error("Retry-After {seconds} is not within {}..={}", .allowed.start(), .allowed.end())]
+    #[error("Retry-After {seconds} is not within {}", or(.allowed))]
     RetryAfterUntrue {
         /// What it said.
         seconds: u64,
         /// What would have been true.
-        allowed: RangeInclusive<u64>,
+        allowed: Vec<RangeInclusive<u64>>,
     },
 }
 
@@ -150,7 +150,10 @@ pub fn classify(
     })
 }
 
-fn maintenance(headers: &HeaderMap, allowed: [RangeInclusive<u64>; 2]) -> Result<Verdict, Wrong> {
+fn maintenance(
+    headers: &HeaderMap,
+    allowed: [Vec<RangeInclusive<u64>>; 2],
+) -> Result<Verdict, Wrong> {
     let window = combined(headers, WINDOW_HEADER).ok_or(Wrong::BareUnavailable)?;
     if !is_namespaced_name(&window) {
         return Err(Wrong::WindowHeader);
@@ -158,7 +161,8 @@ fn maintenance(headers: &HeaderMap, allowed: [RangeInclusive<u64>; 2]) -> Result
     let seconds = combined(headers, RETRY_AFTER.as_str())
         .and_then(|value| delay_seconds(&value))
         .ok_or(Wrong::RetryAfterMissing)?;
-    if !allowed.iter().any(|range| range.contains(&seconds)) {
+    let mut ranges = allowed.iter().flatten();
+    if !ranges.any(|range| range.contains(&seconds)) {
         let [_, allowed] = allowed;
         return Err(Wrong::RetryAfterUntrue { seconds, allowed });
     }
@@ -166,6 +170,11 @@ fn maintenance(headers: &HeaderMap, allowed: [RangeInclusive<u64>; 2]) -> Result
         window,
         retry_after: seconds,
     })
+}
+
+fn or(allowed: &[RangeInclusive<u64>]) -> String {
+    let ranges: Vec<_> = allowed.iter().map(|range| format!("{range:?}")).collect();
+    ranges.join(" or ")
 }
 
 /// The header's value, combined as RFC 9110 section 5.3 says if it is repeated.
@@ -230,6 +239,7 @@ mod tests {
             end: Some(at(milliseconds)),
             jitter: 0,
             minimum: 1,
+            ..Expected::default()
         }
     }
 
@@ -321,7 +331,7 @@ mod tests {
                 wrong(judge(&held(said), ending_at(9_500))),
                 Wrong::RetryAfterUntrue {
                     seconds,
-                    allowed: 10..=10
+                    allowed: vec![10..=10]
                 }
             );
         }

@@ -175,7 +175,7 @@ impl Load {
 /// Changes what a running load expects.
 ///
 /// A request that is under way at a change may be answered either way. Where the backend learns
-/// of a new end some time after a test has made the change, expect an unknown end for that time.
+/// of a new end some time after a test has made the change, expect either of the two.
 #[derive(Clone, Debug)]
 pub struct Expectation(Arc<Shared>);
 
@@ -183,6 +183,11 @@ impl Expectation {
     /// From now on Retry-After is held against this end.
     pub fn set_end(&self, end: Option<DateTime<Utc>>) {
         self.0.expect(|expected| expected.end = end);
+    }
+
+    /// From now on Retry-After is held against what this makes of it.
+    pub fn change(&self, change: impl FnOnce(&mut Expected)) {
+        self.0.expect(change);
     }
 
     /// From now on Retry-After is held against this.
