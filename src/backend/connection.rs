@@ -4,10 +4,11 @@
 //! answered comes from another one, and what cannot be answered here goes to a task with all that
 //! was read, and stays there.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind};
 
 use bytes::Bytes;
 use mio::net::TcpStream;
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 use tokio::time::Instant;
 
 use super::activity::{Activity, Ending, LINGERS};
@@ -217,7 +218,7 @@ impl Connection {
             return Ok(true);
         };
         while kept.owes() {
-            match self.stream.write(&kept.output[kept.taken..]) {
+            match write(&self.stream, &kept.output[kept.taken..]) {
                 Ok(written) => {
                     kept.taken += written;
                     self.activity.write(false);
@@ -249,7 +250,7 @@ impl Connection {
         };
         let room = &mut buffers.input[before..];
         let read = loop {
-            match self.stream.read(room) {
+            match read(&self.stream, room) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(read) => break read,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -297,7 +298,7 @@ impl Connection {
         let Answered { rest, then } = self.answers(input, known, output, now, worker);
         let mut taken = 0;
         if !output.is_empty() {
-            match self.stream.write(output) {
+            match write(&self.stream, output) {
                 Ok(written) => taken = written,
                 Err(error) if is_passing(&error) => {}
                 Err(error) => return Err(error),
@@ -386,6 +387,18 @@ impl Kept {
     fn is_empty(&self) -> bool {
         self.input.is_empty() && self.output.is_empty() && self.then == Then::Read
     }
+}
+
+/// Reads, not by the C library, which makes each call a point of cancellation where there are threads:
+/// that takes a fiftieth of what an answer does.
+fn read(stream: &TcpStream, into: &mut [u8]) -> io::Result<usize> {
+    let (read, _) = recv(stream, into, RecvFlags::empty())?;
+    Ok(read)
+}
+
+/// Writes; see [`read`].
+fn write(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    Ok(send(stream, bytes, SendFlags::NOSIGNAL)?)
 }
 
 /// The same may be done again.

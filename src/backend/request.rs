@@ -90,9 +90,23 @@ pub(super) fn has_empty_line(bytes: &[u8], known: usize) -> bool {
 
 /// A path, and maybe a query, of which nobody reads anything but what is there (RFC 3986 §3.3).
 fn is_path(target: &str) -> bool {
-    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%?".contains(&byte);
-    target.starts_with('/') && target.bytes().all(known)
+    target.starts_with('/') && target.bytes().all(|byte| IN_PATH[usize::from(byte)])
 }
+
+const IN_PATH: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        table[byte as usize] = byte.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut others = b"/-._~!$&'()*+,;=:@%?".as_slice();
+    while let [first, rest @ ..] = others {
+        table[*first as usize] = true;
+        others = rest;
+    }
+    table
+};
 
 /// Whether there may be more to the request than its head.
 fn changes_the_message(name: &str, value: &[u8]) -> bool {

@@ -70,6 +70,10 @@ impl Format {
 /// `application/json, */*` gets what it names); then our own order. Who accepts nothing that we
 /// have gets problem details all the same, as §12.5.1 allows: the status says more than the body.
 pub(super) fn negotiate(accept: &Lines<'_>) -> Format {
+    // What most programs say, and what it means that they say nothing.
+    if accept.is_empty() || accept.only() == Some(b"*/*") {
+        return PREFERENCE[0];
+    }
     let wishes = wishes(accept).map(by_weight);
     let mut best = (Format::Problem, None);
     for (format, wish) in PREFERENCE.into_iter().zip(wishes) {

@@ -83,6 +83,10 @@ impl<'a> Lines<'a> {
         self.first.into_iter().chain(self.more.iter().copied())
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
     /// The value of a field that may be there once: of several nobody knows which is meant.
     pub(super) fn only(&self) -> Option<&'a [u8]> {
         self.first.filter(|_| self.more.is_empty())
