@@ -22,9 +22,10 @@ mod siege;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use futures::future::join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use siege::Siege;
 
@@ -78,6 +79,31 @@ async fn heads_without_an_end_are_refused_at_the_limit() {
     siege
         .end("heads without an end, 100 at a time", 40 * MIB)
         .await;
+}
+
+#[tokio::test]
+async fn who_asks_and_never_reads_is_cut_off_and_takes_little_memory() {
+    let siege = Siege::begin(&["--write-timeout", "2s"]).await;
+    let deaf = (0..100).map(|_| ask_without_reading(siege.address()));
+    for cut_after in join_all(deaf).await {
+        assert!(cut_after >= Duration::from_millis(1900), "{cut_after:?}");
+        assert!(cut_after < Duration::from_secs(6), "{cut_after:?}");
+    }
+    siege
+        .end(
+            "requests whose answers nobody reads, 100 at a time",
+            40 * MIB,
+        )
+        .await;
+}
+
+/// Asks for as long as somebody takes it; returns how long that was.
+async fn ask_without_reading(address: SocketAddr) -> Duration {
+    let begun = Instant::now();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let requests = b"GET / HTTP/1.1\r\nhost: shop\r\n\r\n".repeat(1000);
+    while stream.write_all(&requests).await.is_ok() {}
+    begun.elapsed()
 }
 
 #[tokio::test]
