@@ -23,7 +23,7 @@ const IDLE: Duration = Duration::from_secs(1);
 const LINGER: Duration = Duration::from_secs(1);
 
 /// How many bytes it may send in that time.
-pub(super) const LINGERS: usize = 4 * 1024 * 1024;
+pub(super) const LINGERS: usize = 1024 * 1024;
 
 /// How long a connection has to be idle before it may have to make room for a new one: who has
 /// just connected is not sent away before he could ask.

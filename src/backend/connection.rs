@@ -26,7 +26,7 @@ const ROUNDS: u32 = 32;
 /// The buffers of a worker, which none of its connections keeps while it waits.
 #[derive(Debug)]
 pub(super) struct Buffers {
-    input: Vec<u8>,
+    pub(super) input: Vec<u8>,
     output: Vec<u8>,
 }
 
@@ -156,41 +156,69 @@ impl Connection {
         Ok(Next::Again)
     }
 
-    /// Looks at the clock.
+    /// Whether there is something to do that only the clock tells of.
+    pub(super) fn is_due(&self, now: Instant, worker: &Worker) -> bool {
+        let has_bodies = self.http2.as_ref().is_some_and(|http2| http2.bodies() > 0);
+        has_bodies || self.activity.due(now, &worker.limits).is_some()
+    }
+
+    /// Looks at the clock. What has arrived by the end is read and answered.
     pub(super) fn look(&mut self, now: Instant, worker: &Worker) -> Next {
-        if let Some(ending) = self.activity.due(now, &worker.limits) {
-            return self.end(ending, now, worker);
-        }
-        match &mut self.http2 {
-            Some(http2) if http2.bodies() > 0 => {
-                let mut output = Vec::new();
-                http2.look(&mut output, now);
-                self.say(&output, worker)
+        if let Some(http2) = &mut self.http2 {
+            let mut output = Vec::new();
+            http2.look(&mut output, now);
+            let next = self.say(&output, worker);
+            if !matches!(next, Next::Waits) {
+                return next;
             }
-            _ => Next::Waits,
+        }
+        match self.activity.due(now, &worker.limits) {
+            None => Next::Waits,
+            Some(Ending::AtOnce) => self.end_at_once(worker),
+            Some(Ending::InOrder) => match self.advance(true, worker) {
+                Next::Waits if self.activity.due(now, &worker.limits).is_some() => {
+                    self.end_in_order(now, worker)
+                }
+                next => next,
+            },
         }
     }
 
-    /// Ends a connection that waits for its client. In order means with the answers that were given, and
-    /// those of whole requests that were read; and over HTTP/2 with a word of it, so that what is on its
-    /// way is answered.
-    pub(super) fn end(&mut self, ending: Ending, now: Instant, worker: &Worker) -> Next {
-        let in_order = ending == Ending::InOrder;
-        let mut output = Vec::new();
+    /// Ends a connection that has long asked nothing, so that there is room for another one; but not
+    /// where its next request has arrived.
+    pub(super) fn make_room(&mut self, now: Instant, worker: &Worker) -> Next {
+        match self.advance(true, worker) {
+            Next::Waits if self.activity.idleness(now).is_some() => self.end_at_once(worker),
+            next => next,
+        }
+    }
+
+    fn end_at_once(&mut self, worker: &Worker) -> Next {
         if let Some(http2) = &mut self.http2 {
-            if !in_order {
-                http2.close(&mut output);
-                self.say(&output, worker);
-                return Next::Closed;
-            }
+            let mut output = Vec::new();
+            http2.close(&mut output);
+            self.say(&output, worker);
+        }
+        Next::Closed
+    }
+
+    /// Ends a connection that waits for its client with the answers that were given, and those of whole
+    /// requests that were read; and over HTTP/2 with a word of it, so that what is on its way is
+    /// answered.
+    fn end_in_order(&mut self, now: Instant, worker: &Worker) -> Next {
+        let owes = self.kept.as_ref().is_some_and(|kept| kept.owes());
+        if let Some(http2) = &mut self.http2 {
+            let mut output = Vec::new();
             http2.leave(&mut output);
-            self.activity.linger(now);
+            if !owes && !http2.is_stalled() {
+                self.activity.linger(now);
+            }
             return self.say(&output, worker);
         }
         match &mut self.kept {
-            Some(kept) if in_order && kept.owes() => {
+            Some(kept) if owes => {
                 if kept.then == Then::Read {
-                    kept.then = Then::Close;
+                    kept.then = Then::ShutDown;
                 }
                 Next::Waits
             }
@@ -341,7 +369,6 @@ impl Connection {
                     http2::Then::Read => Then::Read,
                     http2::Then::Answer => Then::Answer,
                     http2::Then::ShutDown => Then::ShutDown,
-                    http2::Then::Close => Then::Close,
                 },
             };
         }

@@ -44,7 +44,7 @@ pub(super) struct Place {
 }
 
 /// What an event is for. Even tokens are connections, odd ones are listeners.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Source {
     Connection(usize),
     Listener(usize),
@@ -88,40 +88,45 @@ impl EventLoop {
         let mut events = Events::with_capacity(EVENTS);
         let mut looks = interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut has_more = false;
         loop {
-            let again = worker.again.take();
-            if again.is_empty() {
-                tokio::select! {
-                    biased;
-                    _ = looks.tick() => {
-                        worker.look(Instant::now());
-                        continue;
-                    }
-                    ready = self.0.readable_mut() => take_ready(&mut ready?, &mut events)?,
+            let taken = tokio::select! {
+                biased;
+                _ = looks.tick() => {
+                    worker.look(Instant::now());
+                    0
                 }
-            } else {
-                // Others that the runtime serves have their turn as well.
-                yield_now().await;
-                take(self.0.get_mut(), &mut events)?;
-            }
-            for event in &events {
+                () = worker.room.notified() => {
+                    worker.accept_waiting();
+                    0
+                }
+                // Others that the runtime serves have their turn as well, timers among them.
+                () = yield_now(), if has_more => take(self.0.get_mut(), &mut events)?,
+                ready = self.0.readable_mut(), if !has_more => take_ready(ready?, &mut events)?,
+            };
+            let mut again = worker.again.take();
+            again.sort_unstable();
+            again.dedup();
+            for event in events.iter().take(taken) {
                 worker.serve_ready(Source::of(event.token()), event.is_read_closed());
             }
             for source in again {
                 // Whether its client has said the last word was noted by nobody: it is asked.
                 worker.serve_ready(source, true);
             }
+            has_more = taken == EVENTS || !worker.again.borrow().is_empty();
         }
     }
 }
 
 /// Takes the events that are there. The instance is edge-triggered, as what is in it: it tells of what
 /// comes next, but not again of what is left.
-fn take_ready(ready: &mut AsyncFdReadyMutGuard<'_, Poll>, events: &mut Events) -> io::Result<()> {
-    if take(ready.get_inner_mut(), events)? < EVENTS {
+fn take_ready(mut ready: AsyncFdReadyMutGuard<'_, Poll>, events: &mut Events) -> io::Result<usize> {
+    let taken = take(ready.get_inner_mut(), events)?;
+    if taken < EVENTS {
         ready.clear_ready();
     }
-    Ok(())
+    Ok(taken)
 }
 
 /// Takes the events that are there; says how many.
@@ -146,19 +151,17 @@ impl Worker {
     }
 
     /// Looks at the clock for all connections, and for listeners that wait for room.
-    pub(super) fn look(self: &Rc<Self>, now: Instant) {
-        let mut nexts = Vec::new();
-        for (key, entry) in self.roster.borrow_mut().iter_mut() {
+    fn look(self: &Rc<Self>, now: Instant) {
+        let mut due = Vec::new();
+        for (key, entry) in self.roster.borrow().iter() {
             match entry {
-                Entry::Here(connection) => match connection.look(now, self) {
-                    Next::Waits => {}
-                    next => nexts.push((key, next)),
-                },
+                Entry::Here(connection) if connection.is_due(now, self) => due.push(key),
+                Entry::Here(_) => {}
                 Entry::Elsewhere(activity) => activity.look(now, &self.limits),
             }
         }
-        for (key, next) in nexts {
-            self.go_on(key, next);
+        for key in due {
+            self.turn(key, |connection, worker| connection.look(now, worker));
         }
         self.accept_waiting();
     }
@@ -166,19 +169,16 @@ impl Worker {
     /// Ends the connection that was idle for longest, where one was for long enough; says whether there
     /// is room now.
     pub(super) fn make_room(self: &Rc<Self>, now: Instant) -> bool {
-        let mut roster = self.roster.borrow_mut();
-        let Some(key) = roster.longest_idle(now) else {
+        let longest = self.roster.borrow_mut().longest_idle(now);
+        let Some(key) = longest else {
             return false;
         };
-        if let Some(Entry::Elsewhere(activity)) = roster.get_mut(key) {
+        if let Some(Entry::Elsewhere(activity)) = self.roster.borrow_mut().get_mut(key) {
             // It ends in a moment, and its place is free then.
             activity.end(Ending::AtOnce);
             return false;
         }
-        drop(roster);
-        self.turn(key, |connection, worker| {
-            connection.end(Ending::AtOnce, now, worker)
-        });
+        self.turn(key, |connection, worker| connection.make_room(now, worker));
         !self.roster.borrow().is_full()
     }
 
@@ -213,8 +213,12 @@ impl Worker {
 
     /// Frees the place of a connection that has ended.
     pub(super) fn leave(&self, key: usize) {
+        let was_full = self.roster.borrow().is_full();
         self.roster.borrow_mut().remove(key);
         self.left.notify_one();
+        if was_full {
+            self.room.notify_one();
+        }
     }
 
     /// Gives a connection a task of its own.

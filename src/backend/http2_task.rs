@@ -1,22 +1,31 @@
 //! HTTP/2 within TLS, by a task.
 
+use std::future::poll_fn;
 use std::io::{self, ErrorKind};
+use std::pin::Pin;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use futures::FutureExt;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, sleep};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::time::{Instant, interval};
 use tracing::debug;
 
-use super::activity::Ending;
 use super::event_loop::Place;
-use super::http2::{self, Received, Then};
+use super::http2::{self, Then};
 
 /// How often to look for bodies that have had their time.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// How much is read at a time: room for the largest frame that we take.
-const INPUT: usize = 32 * 1024;
+/// How far we have come with leaving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Farewell {
+    None,
+    /// The client was told, and some of its answers may wait for it.
+    Begun,
+    /// It has a while to go.
+    Said,
+}
 
 struct Connection<'a, S> {
     stream: S,
@@ -53,27 +62,35 @@ where
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
+    /// Answers until there is no more to be said.
     async fn serve(&mut self) -> io::Result<()> {
-        let mut leaves = false;
+        let mut looks = interval(LOOK);
+        let mut farewell = Farewell::None;
         loop {
             let then = self.receive();
             self.write().await?;
-            self.place.activity.write_http2(false, &mut self.http2);
             match then {
+                Then::Answer => continue,
                 Then::ShutDown => return self.stream.shutdown().await,
-                Then::Close => return Ok(()),
-                Then::Answer => {}
-                Then::Read => tokio::select! {
-                    biased;
-                    read = read(&mut self.stream, &mut self.input) => read?,
-                    ending = self.place.activity.ended(), if !leaves => {
-                        leaves = true;
-                        self.leave(ending);
-                    }
-                    () = sleep(LOOK), if self.http2.bodies() > 0 => {
-                        self.http2.look(&mut self.output, Instant::now());
-                    }
-                },
+                Then::Read => {}
+            }
+            let waits = self.http2.is_stalled();
+            self.place.activity.write_http2(false, &mut self.http2);
+            if farewell == Farewell::Begun && !waits {
+                farewell = Farewell::Said;
+                self.place.activity.linger(Instant::now());
+            }
+            tokio::select! {
+                biased;
+                _ = looks.tick(), if waits || self.http2.bodies() > 0 => {
+                    self.http2.look(&mut self.output, Instant::now());
+                }
+                read = read(&mut self.stream, &mut self.input, self.place) => read?,
+                // The other ending is seen by who calls.
+                _ = self.place.activity.ended(), if farewell == Farewell::None => {
+                    farewell = Farewell::Begun;
+                    self.http2.leave(&mut self.output);
+                }
             }
         }
     }
@@ -88,37 +105,46 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         } = self;
         let (desk, limits) = (place.activity.desk(), &place.worker.http2);
         let now = Instant::now();
-        let Received {
-            consumed,
-            answered,
-            then,
-        } = http2.receive(input, output, desk, limits, now);
-        input.drain(..consumed);
-        if answered > 0 {
+        let received = http2.receive(input, output, desk, limits, now);
+        input.drain(..received.consumed);
+        if input.is_empty() {
+            *input = Vec::new();
+        }
+        if received.answered > 0 {
             place.activity.answer(now);
         }
-        then
+        received.then
     }
 
-    fn leave(&mut self, ending: Ending) {
-        if ending == Ending::InOrder {
-            self.http2.leave(&mut self.output);
-            self.place.activity.linger(Instant::now());
-        }
-    }
-
+    /// Writes what there is. Where it is not awaited to its end, what was not written is left.
     async fn write(&mut self) -> io::Result<()> {
-        self.stream.write_all(&self.output).await?;
-        self.stream.flush().await?;
-        self.output.clear();
-        Ok(())
+        while !self.output.is_empty() {
+            match self.stream.write(&self.output).await? {
+                0 => return Err(ErrorKind::WriteZero.into()),
+                written => drop(self.output.drain(..written)),
+            }
+        }
+        self.output = Vec::new();
+        self.stream.flush().await
     }
 }
 
-async fn read(stream: &mut (impl AsyncRead + Unpin), input: &mut Vec<u8>) -> io::Result<()> {
-    input.reserve(INPUT);
-    match stream.read_buf(input).await? {
-        0 => Err(ErrorKind::UnexpectedEof.into()),
-        _ => Ok(()),
-    }
+/// Reads what there is, by the buffer of the worker: who waits keeps none.
+async fn read(
+    stream: &mut (impl AsyncRead + Unpin),
+    input: &mut Vec<u8>,
+    place: &Place,
+) -> io::Result<()> {
+    poll_fn(|cx| {
+        place.worker.with_input(|buffer| {
+            let mut read = ReadBuf::new(buffer);
+            ready!(Pin::new(&mut *stream).poll_read(cx, &mut read))?;
+            if read.filled().is_empty() {
+                return Poll::Ready(Err(ErrorKind::UnexpectedEof.into()));
+            }
+            input.extend_from_slice(read.filled());
+            Poll::Ready(Ok(()))
+        })
+    })
+    .await
 }

@@ -12,7 +12,7 @@ use super::activity::Activity;
 use super::connection::Connection;
 
 /// How many connections are looked at to find one that makes room: of so many one is nearly as old
-/// as the oldest, and the search costs the same however many there are.
+/// as the oldest, and while there are some the search costs the same however many there are.
 const SAMPLE: usize = 64;
 
 /// A connection, by where it is served.
@@ -96,8 +96,8 @@ impl Roster {
         self.entries.get_mut(key)
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (usize, &mut Entry)> {
-        self.entries.iter_mut()
+    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &Entry)> {
+        self.entries.iter()
     }
 
     /// Of the next few connections that may have to make room, the one that was idle for longest.

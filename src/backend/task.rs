@@ -10,6 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::debug;
 
+use super::activity::Activity;
 use super::event_loop::Place;
 use super::http2::{self, Preface};
 use super::http2_task;
@@ -26,11 +27,23 @@ pub(super) async fn http(before: Bytes, stream: TcpStream, place: Place) {
     let Place {
         worker, activity, ..
     } = &place;
-    // The runtime does not know yet that it can be written to, and hyper forgets an answer that is
-    // ready while the one before it cannot be written.
-    if stream.writable().await.is_ok() {
+    if becomes_writable(&stream, activity).await {
         let stream = Stream::new(before, stream, activity.clone());
         worker.http.serve(stream, activity).await;
+    }
+}
+
+/// Waits until the runtime knows that `stream` can be written to: hyper forgets an answer that is ready
+/// while the one before it cannot be written. False where the client takes too long.
+async fn becomes_writable(stream: &TcpStream, activity: &Activity) -> bool {
+    activity.write(true);
+    tokio::select! {
+        biased;
+        writable = stream.writable() => {
+            activity.write(false);
+            writable.is_ok()
+        }
+        () = activity.ended_at_once() => false,
     }
 }
 

@@ -86,6 +86,8 @@ pub(super) struct Worker {
     pub(super) again: RefCell<Vec<Source>>,
     /// A connection has left.
     pub(super) left: Notify,
+    /// One has left where there was no room.
+    pub(super) room: Notify,
     pub(super) buffers: RefCell<Buffers>,
 }
 
@@ -209,6 +211,7 @@ impl Make {
             roster: RefCell::new(Roster::new(most.div_ceil(self.count), connections)),
             again: RefCell::default(),
             left: Notify::new(),
+            room: Notify::new(),
             buffers: RefCell::default(),
         });
         tokio::select! {
@@ -263,6 +266,11 @@ impl Worker {
             self.left.notified().await;
         }
         Ok(())
+    }
+
+    /// Lends the buffer for what is read.
+    pub(super) fn with_input<T>(&self, read: impl FnOnce(&mut [u8]) -> T) -> T {
+        read(&mut self.buffers.borrow_mut().input)
     }
 
     pub(super) fn max_head(&self) -> usize {

@@ -142,8 +142,6 @@ pub(super) enum Then {
     Answer,
     /// The end, of which the client may not know yet: what it still sends is thrown away.
     ShutDown,
-    /// The end by an error (§5.4.1).
-    Close,
 }
 
 /// What a call of [`Connection::receive`] works with.
@@ -186,10 +184,7 @@ impl Connection {
             self.streams.send(turn.output, full);
             if self.is_over() {
                 rest = &[];
-                break match self.stage {
-                    Stage::Broken => Then::Close,
-                    _ => Then::ShutDown,
-                };
+                break Then::ShutDown;
             }
             if turn.output.len() >= full {
                 break Then::Answer;

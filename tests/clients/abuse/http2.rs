@@ -25,7 +25,8 @@ fn after_the_preface(
 #[tokio::test]
 async fn streams_that_are_reset_as_soon_as_they_are_opened_end_the_connection() {
     let siege = Siege::begin(&[]).await;
-    // 100 streams in each of 1,000 pieces.
+    const PIECES: u32 = 10_000;
+    // 100 streams in each.
     let opened_and_reset = |piece: u32| {
         let frames = (100 * piece..100 * (piece + 1)).map(stream).map(|stream| {
             let open = frame(HEADERS, END_STREAM | END_HEADERS, stream, GET);
@@ -34,11 +35,11 @@ async fn streams_that_are_reset_as_soon_as_they_are_opened_end_the_connection() 
         frames.collect::<Vec<_>>().concat()
     };
     let ended = siege.attack(20, Duration::from_secs(20), |_| {
-        after_the_preface(1000, opened_and_reset)
+        after_the_preface(PIECES, opened_and_reset)
     });
     for ended in ended.await {
-        let all = 1000 * opened_and_reset(0).len();
-        assert!(ended.sent < all, "all {} bytes were taken", ended.sent);
+        // A MiB, and what the kernel's buffers took meanwhile.
+        assert!(ended.sent < 8_000_000, "{} bytes were taken", ended.sent);
     }
     siege
         .end("h2 rapid reset, 20 connections at a time", 40 * MIB)

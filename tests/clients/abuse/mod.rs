@@ -87,7 +87,8 @@ async fn who_asks_and_never_reads_is_cut_off_and_takes_little_memory() {
     let deaf = (0..100).map(|_| ask_without_reading(siege.address()));
     for cut_after in join_all(deaf).await {
         assert!(cut_after >= Duration::from_millis(1900), "{cut_after:?}");
-        assert!(cut_after < Duration::from_secs(6), "{cut_after:?}");
+        // Two seconds, and as long as it took until the kernel's buffers were full.
+        assert!(cut_after < Duration::from_secs(15), "{cut_after:?}");
     }
     siege
         .end(

@@ -34,7 +34,7 @@ async fn serve(mut stream: DuplexStream, desk: Desk) -> u32 {
                     return answered;
                 }
             }
-            Then::ShutDown | Then::Close => {
+            Then::ShutDown => {
                 let _ = stream.shutdown().await;
                 return answered;
             }

@@ -175,7 +175,7 @@ impl Session {
                     assert!(self.input.len() < LONGEST + HEAD);
                     return sent;
                 }
-                Then::ShutDown | Then::Close => {
+                Then::ShutDown => {
                     assert_eq!(self.input.len(), 0);
                     self.is_over = true;
                     return sent;
