@@ -21,7 +21,7 @@ use super::worker::Worker;
 const INPUT: usize = 32 * 1024;
 
 /// How often a connection reads, answers or writes before others have their turn.
-const ROUNDS: u32 = 32;
+const ROUNDS: u32 = 8;
 
 /// The buffers of a worker, which none of its connections keeps while it waits.
 #[derive(Debug)]
@@ -126,12 +126,17 @@ impl Connection {
 
     /// Reads, answers and writes what can be. `is_half_closed`: the client has said that it sends no
     /// more, of which the kernel tells once.
-    pub(super) fn advance(&mut self, is_half_closed: bool, worker: &Worker) -> Next {
-        self.try_advance(is_half_closed, worker)
+    pub(super) fn advance(&mut self, is_half_closed: bool, now: Instant, worker: &Worker) -> Next {
+        self.try_advance(is_half_closed, now, worker)
             .unwrap_or(Next::Closed)
     }
 
-    fn try_advance(&mut self, is_half_closed: bool, worker: &Worker) -> io::Result<Next> {
+    fn try_advance(
+        &mut self,
+        is_half_closed: bool,
+        now: Instant,
+        worker: &Worker,
+    ) -> io::Result<Next> {
         let mut all_read = false;
         for _ in 0..ROUNDS {
             if !self.write()? {
@@ -140,14 +145,14 @@ impl Connection {
             match self.then() {
                 Then::Linger(thrown_away) if thrown_away > LINGERS => return Ok(Next::Closed),
                 Then::Read | Then::Linger(_) if all_read => return Ok(Next::Waits),
-                Then::Read | Then::Linger(_) => match self.read(worker)? {
+                Then::Read | Then::Linger(_) => match self.read(now, worker)? {
                     Heard::Nothing => return Ok(Next::Waits),
                     // The end of what it sends has no event of its own, if it came with the rest.
                     Heard::All => all_read = !is_half_closed,
                     Heard::Some => {}
                 },
-                Then::Answer | Then::Http2 => self.answer_kept(worker)?,
-                Then::ShutDown => self.shut_down()?,
+                Then::Answer | Then::Http2 => self.answer_kept(now, worker)?,
+                Then::ShutDown => self.shut_down(now)?,
                 Then::Close => return Ok(Next::Closed),
                 Then::HandOver => return Ok(Next::Http(self.take_input())),
                 Then::Tls => return Ok(Next::Tls(self.take_input())),
@@ -167,15 +172,15 @@ impl Connection {
         if let Some(http2) = &mut self.http2 {
             let mut output = Vec::new();
             http2.look(&mut output, now);
-            let next = self.say(&output, worker);
+            let next = self.say(&output, now, worker);
             if !matches!(next, Next::Waits) {
                 return next;
             }
         }
         match self.activity.due(now, &worker.limits) {
             None => Next::Waits,
-            Some(Ending::AtOnce) => self.end_at_once(worker),
-            Some(Ending::InOrder) => match self.advance(true, worker) {
+            Some(Ending::AtOnce) => self.end_at_once(now, worker),
+            Some(Ending::InOrder) => match self.advance(true, now, worker) {
                 Next::Waits if self.activity.due(now, &worker.limits).is_some() => {
                     self.end_in_order(now, worker)
                 }
@@ -187,17 +192,17 @@ impl Connection {
     /// Ends a connection that has long asked nothing, so that there is room for another one; but not
     /// where its next request has arrived.
     pub(super) fn make_room(&mut self, now: Instant, worker: &Worker) -> Next {
-        match self.advance(true, worker) {
-            Next::Waits if self.activity.idleness(now).is_some() => self.end_at_once(worker),
+        match self.advance(true, now, worker) {
+            Next::Waits if self.activity.idleness(now).is_some() => self.end_at_once(now, worker),
             next => next,
         }
     }
 
-    fn end_at_once(&mut self, worker: &Worker) -> Next {
+    fn end_at_once(&mut self, now: Instant, worker: &Worker) -> Next {
         if let Some(http2) = &mut self.http2 {
             let mut output = Vec::new();
             http2.close(&mut output);
-            self.say(&output, worker);
+            self.say(&output, now, worker);
         }
         Next::Closed
     }
@@ -213,7 +218,7 @@ impl Connection {
             if !owes && !http2.is_stalled() {
                 self.activity.linger(now);
             }
-            return self.say(&output, worker);
+            return self.say(&output, now, worker);
         }
         match &mut self.kept {
             Some(kept) if owes => {
@@ -227,13 +232,13 @@ impl Connection {
     }
 
     /// Writes what nobody has asked for.
-    fn say(&mut self, output: &[u8], worker: &Worker) -> Next {
+    fn say(&mut self, output: &[u8], now: Instant, worker: &Worker) -> Next {
         let kept = self.kept.get_or_insert_default();
         kept.output.extend_from_slice(output);
         if self.http2.as_ref().is_some_and(|http2| http2.is_over()) {
             kept.then = Then::ShutDown;
         }
-        self.advance(false, worker)
+        self.advance(false, now, worker)
     }
 
     fn then(&self) -> Then {
@@ -267,7 +272,7 @@ impl Connection {
     }
 
     /// Reads, and answers.
-    fn read(&mut self, worker: &Worker) -> io::Result<Heard> {
+    fn read(&mut self, now: Instant, worker: &Worker) -> io::Result<Heard> {
         let buffers = &mut *worker.buffers.borrow_mut();
         let before = match &self.kept {
             Some(kept) => {
@@ -287,7 +292,6 @@ impl Connection {
             }
         };
         let is_all = read < room.len();
-        let now = Instant::now();
         self.activity.hear(now);
         if let Some(Kept {
             then: Then::Linger(thrown_away),
@@ -303,13 +307,13 @@ impl Connection {
     }
 
     /// Answers more of what was read before.
-    fn answer_kept(&mut self, worker: &Worker) -> io::Result<()> {
+    fn answer_kept(&mut self, now: Instant, worker: &Worker) -> io::Result<()> {
         let kept = self.kept.take().unwrap_or_default();
         if kept.then == Then::Http2 {
             self.http2 = Some(Box::new(http2::Connection::new()));
         }
         let output = &mut worker.buffers.borrow_mut().output;
-        self.answer(&kept.input, 0, output, Instant::now(), worker)
+        self.answer(&kept.input, 0, output, now, worker)
     }
 
     /// Answers what of `input` is whole, in one write, and keeps what is left. Of `input` the first
@@ -392,9 +396,9 @@ impl Connection {
     }
 
     /// Tells the client that there will be no more, and gives it a while to go.
-    fn shut_down(&mut self) -> io::Result<()> {
+    fn shut_down(&mut self, now: Instant) -> io::Result<()> {
         self.stream.shutdown(std::net::Shutdown::Write)?;
-        self.activity.linger(Instant::now());
+        self.activity.linger(now);
         let kept = self.kept.get_or_insert_default();
         (kept.input, kept.then) = (Vec::new(), Then::Linger(0));
         Ok(())

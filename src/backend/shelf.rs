@@ -25,6 +25,8 @@ const KEPT: Duration = Duration::from_secs(10);
 pub(super) struct Shelf {
     variants: Vec<Rows>,
     turn: u32,
+    /// When the turn was given.
+    turned: Option<Instant>,
 }
 
 /// One variant: an answer for each turn.
@@ -52,9 +54,12 @@ pub(super) struct Ready {
 }
 
 impl Shelf {
-    /// The answer of `variant`, and of the next turn. It is rendered where it is not ready.
+    /// The answer of `variant`, and of the next turn where it is for another instant than the last one.
+    /// It is rendered where it is not ready.
     pub(super) fn take(&mut self, variant: Variant, notice: &Notice, now: Instant) -> Rc<Ready> {
-        self.turn = (self.turn + 1) % TURNS;
+        if self.turned.replace(now) != Some(now) {
+            self.turn = (self.turn + 1) % TURNS;
+        }
         let turn = self.turn - self.turn % variant.turns_that_share();
         let of_variant = |rows: &Rows| rows.variant == variant;
         let known = self.variants.iter().find(|rows| of_variant(rows));
