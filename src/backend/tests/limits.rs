@@ -160,6 +160,26 @@ async fn a_body_without_end_is_answered_and_cut_off() {
     }
 }
 
+#[tokio::test]
+async fn who_sends_more_than_is_read_before_he_looks_gets_his_answer() {
+    let port = free_port().await;
+    let limits = LimitArgs {
+        max_body: 65_536,
+        ..limits()
+    };
+    let _backend = alone(limits, notice(port)).await;
+    let mut stream = connect(port).await;
+    let length = 800_000;
+    let head = format!("POST / HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n");
+    send(&mut stream, &head).await;
+    for _ in 0..8 {
+        send(&mut stream, &"x".repeat(length / 8)).await;
+        sleep(Duration::from_millis(20)).await;
+    }
+    let (answer, _) = receive(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+}
+
 /// A frame of HTTP/2 (RFC 9113 §4.1).
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
