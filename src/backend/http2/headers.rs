@@ -99,7 +99,7 @@ impl Connection {
         let read = self
             .decoder
             .read(bytes, &mut scratch.strings, |kind, value, size| {
-                fields.add(kind, value, size);
+                fields.add(kind, value, size)
             });
         read.map_err(|_| Code::CompressionError)?;
         if whose.stream > self.last {

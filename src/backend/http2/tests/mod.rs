@@ -238,7 +238,10 @@ fn words(mut bytes: &[u8]) -> Vec<String> {
 /// The values of a block.
 fn fields(block: &[u8]) -> Vec<String> {
     let mut values = Vec::new();
-    let look = |_, value: &[u8], _| values.push(String::from_utf8_lossy(value).into_owned());
+    let look = |_, value: &[u8], _| {
+        values.push(String::from_utf8_lossy(value).into_owned());
+        true
+    };
     Decoder::default()
         .read(block, &mut Vec::new(), look)
         .unwrap();
