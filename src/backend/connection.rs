@@ -162,9 +162,9 @@ impl Connection {
             return self.end(ending, now, worker);
         }
         match &mut self.http2 {
-            Some(http2) if http2.bodies() > 0 => {
+            Some(http2) if http2.has_deadlines() => {
                 let mut output = Vec::new();
-                http2.look(&mut output, now);
+                http2.look(&mut output, &worker.http2, now);
                 self.say(&output, worker)
             }
             _ => Next::Waits,
@@ -305,10 +305,7 @@ impl Connection {
             }
         }
         let stalls = taken < output.len();
-        match &mut self.http2 {
-            Some(http2) => self.activity.write_http2(stalls, http2),
-            None => self.activity.write(stalls),
-        }
+        self.activity.write(stalls);
         let is_done = taken == output.len() && rest.is_empty() && then == Then::Read;
         self.kept = (!is_done).then(|| {
             Box::new(Kept {

@@ -12,7 +12,7 @@ use super::activity::Ending;
 use super::event_loop::Place;
 use super::http2::{self, Received, Then};
 
-/// How often to look for bodies that have had their time.
+/// How often to look for answers and bodies that have had their time.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// How much is read at a time: room for the largest frame that we take.
@@ -58,7 +58,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         loop {
             let then = self.receive();
             self.write().await?;
-            self.place.activity.write_http2(false, &mut self.http2);
+            self.place.activity.write(false);
             match then {
                 Then::ShutDown => return self.stream.shutdown().await,
                 Then::Close => return Ok(()),
@@ -70,8 +70,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                         leaves = true;
                         self.leave(ending);
                     }
-                    () = sleep(LOOK), if self.http2.bodies() > 0 => {
-                        self.http2.look(&mut self.output, Instant::now());
+                    () = sleep(LOOK), if self.http2.has_deadlines() => {
+                        let limits = &self.place.worker.http2;
+                        self.http2.look(&mut self.output, limits, Instant::now());
                     }
                 },
             }

@@ -117,10 +117,8 @@ const fn token(with_upper_case: bool) -> [bool; 256] {
     while byte < 0x80 {
         known[byte as usize] = match byte {
             b'A'..=b'Z' => with_upper_case,
-            b'a'..=b'z' | b'0'..=b'9' => true,
-            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' => true,
-            b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~' => true,
-            _ => false,
+            b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~' => true,
+            byte => byte.is_ascii_lowercase() || byte.is_ascii_digit(),
         };
         byte += 1;
     }

@@ -109,6 +109,10 @@ fn reset(stream: u32) -> Vec<u8> {
     frame(kind::RST_STREAM, 0, stream, &[0, 0, 0, 8])
 }
 
+fn acknowledged() -> Vec<u8> {
+    frame(kind::SETTINGS, flag::ACK, 0, &[])
+}
+
 fn preface() -> Vec<u8> {
     [PREFACE, &frame(kind::SETTINGS, 0, 0, &[])].concat()
 }
@@ -187,6 +191,14 @@ impl Session {
     /// The same, in words.
     fn say(&mut self, bytes: &[u8]) -> Vec<String> {
         words(&self.send(bytes))
+    }
+
+    /// What is said when time passes and the clock is looked at.
+    fn wait(&mut self, time: Duration) -> Vec<String> {
+        self.now += time;
+        let mut output = Vec::new();
+        self.connection.look(&mut output, &self.limits, self.now);
+        words(&output)
     }
 
     /// What is said when something else happens to the connection.
