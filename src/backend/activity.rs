@@ -10,7 +10,6 @@ use tokio::time::Instant;
 
 use super::LimitArgs;
 use super::desk::Desk;
-use super::http2;
 
 /// How long a connection has to be silent before it is closed where connections are asked to go: a
 /// request that is on its way, or whose head arrives in pieces, is not cut off. Counted at the
@@ -101,14 +100,6 @@ impl Activity {
             (false, Some(_)) => self.stalled.set(None),
             _ => {}
         }
-    }
-
-    /// The same over HTTP/2, where an answer may wait for its own window too.
-    pub(super) fn write_http2(&self, stalls: bool, http2: &mut http2::Connection) {
-        if http2.take_moved() {
-            self.stalled.set(None);
-        }
-        self.write(stalls || http2.is_stalled());
     }
 
     /// Asks the connection to end. A connection that has been asked can only be asked to hurry.

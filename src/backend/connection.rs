@@ -259,10 +259,7 @@ impl Connection {
             }
         }
         let stalls = taken < output.len();
-        match &mut self.http2 {
-            Some(http2) => self.activity.write_http2(stalls, http2),
-            None => self.activity.write(stalls),
-        }
+        self.activity.write(stalls);
         let is_done = taken == output.len() && rest.is_empty() && then == Then::Read;
         self.kept = (!is_done).then(|| {
             Box::new(Kept {

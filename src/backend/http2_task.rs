@@ -14,7 +14,7 @@ use tracing::debug;
 use super::event_loop::Place;
 use super::http2::{self, Then};
 
-/// How often to look for bodies that have had their time.
+/// How often to look for answers and bodies that have had their time.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// How far we have come with leaving.
@@ -74,16 +74,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 Then::ShutDown => return self.stream.shutdown().await,
                 Then::Read => {}
             }
-            let waits = self.http2.is_stalled();
-            self.place.activity.write_http2(false, &mut self.http2);
-            if farewell == Farewell::Begun && !waits {
+            if farewell == Farewell::Begun && !self.http2.is_stalled() {
                 farewell = Farewell::Said;
                 self.place.activity.linger(Instant::now());
             }
             tokio::select! {
                 biased;
-                _ = looks.tick(), if waits || self.http2.bodies() > 0 => {
-                    self.http2.look(&mut self.output, Instant::now());
+                _ = looks.tick(), if self.http2.has_deadlines() => {
+                    let limits = &self.place.worker.http2;
+                    self.http2.look(&mut self.output, limits, Instant::now());
                 }
                 read = read(&mut self.stream, &mut self.input, self.place) => read?,
                 // The other ending is seen by who calls.

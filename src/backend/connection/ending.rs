@@ -9,15 +9,16 @@ use crate::backend::worker::Worker;
 impl Connection {
     /// Whether there is something to do that only the clock tells of.
     pub(in crate::backend) fn is_due(&self, now: Instant, worker: &Worker) -> bool {
-        let has_bodies = self.http2.as_ref().is_some_and(|http2| http2.bodies() > 0);
-        has_bodies || self.activity.due(now, &worker.limits).is_some()
+        let http2 = self.http2.as_ref();
+        http2.is_some_and(|http2| http2.has_deadlines())
+            || self.activity.due(now, &worker.limits).is_some()
     }
 
     /// Looks at the clock. What has arrived by the end is read and answered.
     pub(in crate::backend) fn look(&mut self, now: Instant, worker: &Worker) -> Next {
         if let Some(http2) = &mut self.http2 {
             let mut output = Vec::new();
-            http2.look(&mut output, now);
+            http2.look(&mut output, &worker.http2, now);
             let next = self.say(&output, now, worker);
             if !matches!(next, Next::Waits) {
                 return next;

@@ -44,11 +44,11 @@ impl Connection {
             return Err(Code::ProtocolError);
         }
         if head.has(flag::ACK) {
-            return if payload.is_empty() {
-                Ok(())
-            } else {
-                Err(Code::FrameSizeError)
-            };
+            if !payload.is_empty() {
+                return Err(Code::FrameSizeError);
+            }
+            self.is_acknowledged = true;
+            return Ok(());
         }
         let (settings, rest) = payload.as_chunks::<6>();
         if !rest.is_empty() {
@@ -146,7 +146,10 @@ impl Connection {
         match self.streams.remove(head.stream) {
             // Who has his answer need not send the rest of the body.
             Some(stream) if stream.waiting.is_none() => Ok(()),
-            _ => self.budget.reset(turn.limits),
+            // It is taken back before anything else was asked for, which costs us a whole answer.
+            _ if head.stream == self.last => self.budget.reset(turn.limits),
+            // Behind a proxy that serves many users over one connection it is one of them who went.
+            _ => self.budget.spend(),
         }
     }
 

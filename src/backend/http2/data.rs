@@ -1,6 +1,7 @@
 //! A request's body: it is counted, and thrown away (RFC 9113 §6.1).
 
 use super::frame::{self, Code, Head, flag};
+use super::streams::has_passed;
 use super::{Connection, Turn};
 
 impl Connection {
@@ -26,7 +27,8 @@ impl Connection {
 
         let stream = head.stream;
         let open = self.streams.get(stream);
-        let Some(body) = open.and_then(|stream| stream.body.as_mut()) else {
+        let open = open.and_then(|stream| stream.body.as_mut().zip(Some(stream.opened)));
+        let Some((body, opened)) = open else {
             return self.stray(stream, is_end, turn);
         };
         if let Err(code) = body.window.take(head.length) {
@@ -37,7 +39,9 @@ impl Connection {
         }
         if is_end {
             self.streams.end(stream);
-        } else if body.count > turn.limits.max_body {
+        } else if body.count > turn.limits.max_body
+            || has_passed(turn.limits.body_timeout, opened, turn.now)
+        {
             self.streams.give_up(turn.output, stream);
         } else if !body.is_over {
             body.window.open(turn.output, stream);
@@ -57,8 +61,11 @@ impl Connection {
             }
             return Ok(());
         }
-        // The client has ended or reset it itself (§5.1).
         self.budget.spend()?;
+        if self.streams.may_have_forgotten(stream) {
+            return Ok(());
+        }
+        // The client has ended or reset it itself (§5.1).
         self.streams.reset(turn.output, stream, Code::StreamClosed);
         Ok(())
     }

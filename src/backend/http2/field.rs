@@ -1,7 +1,7 @@
 //! What a field of a request is to us, by its name and its value.
 
-/// What a field of a request is to us. An entry of the dynamic table keeps it, so that a field that is
-/// sent again and again is looked at once.
+/// What a field of a request is to us. An entry of the dynamic table keeps it, and that of its name
+/// alone, so that what is sent again and again is looked at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     // Pseudo-header fields (RFC 9113 §8.3.1).
@@ -17,6 +17,8 @@ pub(super) enum Kind {
     AskedMethod,
     /// What the body has to be as long as.
     ContentLength,
+    /// The one of the fields about the connection that may be sent (RFC 9113 §8.2.2).
+    Te,
     /// Well-formed, and nothing to us.
     Other,
     /// What makes the whole request malformed.
@@ -24,30 +26,51 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// The kind of a field.
-    pub(super) fn of(name: &[u8], value: &[u8]) -> Self {
-        let (kind, is_well_formed) = match name {
-            b":method" => (Self::Method, is_token(value)),
-            b":scheme" => (Self::Scheme, !value.is_empty() && is_value(value)),
-            b":authority" => (Self::Authority, is_value(value)),
-            b":path" => (Self::Path, is_path(value)),
-            b"accept" => (Self::Accept, is_value(value)),
-            b"accept-language" => (Self::AcceptLanguage, is_value(value)),
-            b"content-type" => (Self::ContentType, is_value(value)),
-            b"origin" => (Self::Origin, is_value(value)),
-            b"access-control-request-method" => (Self::AskedMethod, is_value(value)),
-            b"content-length" => (Self::ContentLength, number(value).is_some()),
+    /// The kind of all fields of a name whose values are well-formed.
+    pub(super) const fn of_name(name: &[u8]) -> Self {
+        match name {
+            b":method" => Self::Method,
+            b":scheme" => Self::Scheme,
+            b":authority" => Self::Authority,
+            b":path" => Self::Path,
+            b"accept" => Self::Accept,
+            b"accept-language" => Self::AcceptLanguage,
+            b"content-type" => Self::ContentType,
+            b"origin" => Self::Origin,
+            b"access-control-request-method" => Self::AskedMethod,
+            b"content-length" => Self::ContentLength,
             // These are about the connection (§8.2.2).
             b"connection" | b"keep-alive" | b"proxy-connection" | b"transfer-encoding"
-            | b"upgrade" => (Self::Malformed, false),
-            b"te" => (Self::Other, value.eq_ignore_ascii_case(b"trailers")),
-            _ => (Self::Other, is_name(name) && is_value(value)),
+            | b"upgrade" => Self::Malformed,
+            b"te" => Self::Te,
+            _ if are_all(&NAME, name) => Self::Other,
+            _ => Self::Malformed,
+        }
+    }
+
+    /// The kind of a field whose name is of this kind.
+    pub(super) fn with(self, value: &[u8]) -> Self {
+        let is_well_formed = match self {
+            Self::Malformed => false,
+            Self::Method => are_all(&TOKEN, value),
+            // Neither is empty (§8.3.1). What more a path is is not ours to say: it gets the same
+            // answer, even where it is no text.
+            Self::Scheme | Self::Path => !value.is_empty() && is_value(value),
+            Self::ContentLength => number(value).is_some(),
+            Self::Te => value.eq_ignore_ascii_case(b"trailers"),
+            _ => is_value(value),
         };
         if is_well_formed {
-            kind
+            self
         } else {
             Self::Malformed
         }
+    }
+
+    /// The kind of a field.
+    #[cfg(test)]
+    pub(super) fn of(name: &[u8], value: &[u8]) -> Self {
+        Self::of_name(name).with(value)
     }
 
     pub(super) fn is_pseudo(self) -> bool {
@@ -72,23 +95,46 @@ impl Kind {
     }
 }
 
+/// The most digits that a length may be told in. Nobody writes more, and who refers to a long one over
+/// and over would have us read it each time.
+const DIGITS: usize = 40;
+
 /// A length in decimal digits (RFC 9110 §8.6).
 pub(super) fn number(value: &[u8]) -> Option<u64> {
-    let text = str::from_utf8(value).ok()?;
+    let text = str::from_utf8(value.get(..=DIGITS).map_or(value, |_| &[])).ok()?;
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| is_number)
 }
 
-/// A name is a token without upper case (RFC 9113 §8.2.1). A pseudo-header field that is not ours to
-/// know is malformed too (§8.3).
-fn is_name(name: &[u8]) -> bool {
-    is_token(name) && !name.iter().any(u8::is_ascii_uppercase)
+/// What tokens consist of (RFC 9110 §5.6.2), and names, which are tokens without upper case (RFC 9113
+/// §8.2.1): a pseudo-header field that is not ours to know is malformed too (§8.3).
+const TOKEN: [bool; 256] = token(true);
+const NAME: [bool; 256] = token(false);
+
+const fn token(with_upper_case: bool) -> [bool; 256] {
+    let mut known = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 0x80 {
+        known[byte as usize] = match byte {
+            b'A'..=b'Z' => with_upper_case,
+            b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~' => true,
+            byte => byte.is_ascii_lowercase() || byte.is_ascii_digit(),
+        };
+        byte += 1;
+    }
+    known
 }
 
-/// RFC 9110 §5.6.2.
-fn is_token(bytes: &[u8]) -> bool {
-    let known = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-    !bytes.is_empty() && bytes.iter().all(known)
+/// Whether there are bytes, and all of them are known.
+const fn are_all(known: &[bool; 256], bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    while let [byte, after @ ..] = rest {
+        if !known[*byte as usize] {
+            return false;
+        }
+        rest = after;
+    }
+    !bytes.is_empty()
 }
 
 /// A value has no control characters but the tab (RFC 9110 §5.5). White space at its ends is
@@ -100,12 +146,6 @@ fn is_value(value: &[u8]) -> bool {
     !value
         .iter()
         .fold(false, |found, byte| found | is_control(*byte))
-}
-
-/// A path is not empty (RFC 9113 §8.3.1), and text. What is more than that is not ours to say: it
-/// gets the same answer.
-fn is_path(value: &[u8]) -> bool {
-    !value.is_empty() && is_value(value) && str::from_utf8(value).is_ok()
 }
 
 #[cfg(test)]
@@ -120,6 +160,7 @@ mod tests {
             (":method", "GET", Kind::Method),
             (":path", "/a?b", Kind::Path),
             (":path", "*", Kind::Path),
+            (":method", "M-SEARCH~", Kind::Method),
             (":scheme", "https", Kind::Scheme),
             (":authority", "", Kind::Authority),
             ("accept", "", Kind::Accept),
@@ -128,8 +169,8 @@ mod tests {
                 "18446744073709551615",
                 Kind::ContentLength,
             ),
-            ("te", "trailers", Kind::Other),
-            ("te", "Trailers", Kind::Other),
+            ("te", "trailers", Kind::Te),
+            ("te", "Trailers", Kind::Te),
             ("x-a", "b\tc d", Kind::Other),
             ("x-a", " b ", Kind::Other),
             ("x-\u{7c}", "\u{e9}", Kind::Other),
@@ -138,6 +179,7 @@ mod tests {
         ] {
             assert_eq!(Kind::of(name.as_bytes(), value.as_bytes()), kind, "{name}");
         }
+        assert_eq!(Kind::of(b":path", b"/\xff"), Kind::Path);
         let ours = ["accept", "accept-language", "content-type", "origin"];
         for name in ours.into_iter().chain(["access-control-request-method"]) {
             assert_eq!(Kind::of(name.as_bytes(), b"x").name(), Some(name));
@@ -179,6 +221,9 @@ mod tests {
             let kind = Kind::of(name.as_bytes(), value.as_bytes());
             assert_eq!(kind, Kind::Malformed, "{name}: {value:?}");
         }
-        assert_eq!(Kind::of(b":path", b"/\xff"), Kind::Malformed);
+        let long = [b'0'; DIGITS + 1];
+        assert_eq!(Kind::of(b"content-length", &long), Kind::Malformed);
+        let kind = Kind::of(b"content-length", &long[1..]);
+        assert_eq!(kind, Kind::ContentLength);
     }
 }

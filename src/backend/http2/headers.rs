@@ -99,7 +99,7 @@ impl Connection {
         let read = self
             .decoder
             .read(bytes, &mut scratch.strings, |kind, value, size| {
-                fields.add(kind, value, size);
+                fields.add(kind, value, size)
             });
         read.map_err(|_| Code::CompressionError)?;
         if whose.stream > self.last {
@@ -127,8 +127,7 @@ impl Connection {
         if self.streams.len() >= turn.limits.max_streams() {
             return self.refuse(whose, Code::RefusedStream, turn);
         }
-        let body =
-            |length| (!is_end).then(|| Body::new(length, turn.now + turn.limits.body_timeout));
+        let body = |length| (!is_end).then(|| Body::new(length));
         match fields.verdict() {
             _ if whose.depends_on_itself => self.refuse(whose, Code::ProtocolError, turn),
             Verdict::Malformed => self.refuse(whose, Code::ProtocolError, turn),
@@ -140,7 +139,7 @@ impl Connection {
                 let body = body(None);
                 answer::too_large(turn.output, stream);
                 self.streams
-                    .open(turn.output, stream, &answer::NOTHING, body);
+                    .open(turn.output, stream, &answer::NOTHING, body, turn.now);
                 self.budget.earn(0);
                 turn.answered += 1;
                 Ok(())
@@ -149,7 +148,8 @@ impl Connection {
                 let body = body(length);
                 let given = turn.desk.give(&head, turn.now);
                 let content = answer::headers(turn.output, stream, &given);
-                self.streams.open(turn.output, stream, content, body);
+                self.streams
+                    .open(turn.output, stream, content, body, turn.now);
                 self.budget.earn(content.len());
                 turn.answered += 1;
                 if given.is_last {
@@ -165,6 +165,10 @@ impl Connection {
         frame::reset(turn.output, whose.stream, code);
         if !whose.is_end {
             self.streams.remember(whose.stream);
+        }
+        // Who has not heard yet how many streams there may be is not to blame.
+        if code == Code::RefusedStream && !self.is_acknowledged {
+            return self.budget.spend();
         }
         self.budget.reset(turn.limits)
     }
@@ -184,6 +188,9 @@ impl Connection {
                     self.streams.forget(stream);
                 }
                 return Ok(());
+            }
+            if self.streams.may_have_forgotten(stream) {
+                return self.budget.spend();
             }
             return Err(if stream > self.passed_over {
                 Code::StreamClosed

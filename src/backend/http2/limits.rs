@@ -15,6 +15,8 @@ pub(in crate::backend) struct Limits {
     pub(super) max_resets: u32,
     pub(super) max_body: u64,
     pub(super) body_timeout: Duration,
+    /// How long an answer may wait for the client's windows without any of it being sent.
+    pub(super) write_timeout: Duration,
     /// Who reads takes it, and puts it back.
     pub(super) scratch: RefCell<Scratch>,
 }
@@ -27,6 +29,7 @@ impl From<&LimitArgs> for Limits {
             max_resets: args.max_resets.into(),
             max_body: args.max_body.into(),
             body_timeout: args.body_timeout,
+            write_timeout: args.write_timeout,
             scratch: RefCell::default(),
         }
     }

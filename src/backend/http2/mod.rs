@@ -69,6 +69,8 @@ pub(super) struct Connection {
     streams: Streams,
     received: Receiving,
     budget: Budget,
+    /// Whether the client has heard what our SETTINGS are.
+    is_acknowledged: bool,
     /// The newest stream of the client, and the newest that it has passed over.
     last: u32,
     passed_over: u32,
@@ -181,7 +183,7 @@ impl Connection {
         };
         let mut rest = input;
         let then = loop {
-            self.streams.send(turn.output, full);
+            self.streams.send(turn.output, full, now);
             if self.is_over() {
                 rest = &[];
                 break Then::ShutDown;
@@ -225,9 +227,16 @@ impl Connection {
         }
     }
 
-    /// Looks at the clock: bodies that take too long are given up.
-    pub(super) fn look(&mut self, output: &mut Vec<u8>, now: Instant) {
-        self.streams.look(output, now);
+    /// Looks at the clock: answers that wait for too long are taken back, and bodies that take too
+    /// long are given up.
+    pub(super) fn look(&mut self, output: &mut Vec<u8>, limits: &Limits, now: Instant) {
+        self.streams.look(output, now, limits);
+    }
+
+    /// Whether there is anything that [`look`](Self::look) may find: then it is to be called each
+    /// 100 ms at least, however busy the client keeps us.
+    pub(super) fn has_deadlines(&self) -> bool {
+        self.bodies() > 0 || self.is_stalled()
     }
 
     /// Whether the connection is to be shut down as soon as its output is written: the client was
@@ -242,13 +251,8 @@ impl Connection {
         self.streams.is_stalled()
     }
 
-    /// Whether something of an answer that waits could be sent since this was last asked.
-    pub(super) fn take_moved(&mut self) -> bool {
-        self.streams.take_moved()
-    }
-
     /// How many requests' bodies are being read.
-    pub(super) fn bodies(&self) -> usize {
+    fn bodies(&self) -> usize {
         self.streams.bodies()
     }
 

@@ -22,6 +22,11 @@ pub(super) struct Kept {
     fields: Vec<(&'static str, Range<usize>)>,
 }
 
+/// The most bytes of fields that an answer goes by, counted like those of a list. A byte or two can stand
+/// for 4 KiB of them, over and over, and each is parsed; those that are more are passed over, for there
+/// is always an answer without them.
+const NEGOTIATION: usize = 4096;
+
 /// The fields of a block, as they are read.
 #[derive(Debug)]
 pub(super) struct Fields<'a> {
@@ -35,6 +40,8 @@ pub(super) struct Fields<'a> {
     is_malformed: bool,
     size: usize,
     most: usize,
+    /// How many bytes of what an answer goes by may still be kept.
+    left: usize,
 }
 
 /// What a block is as the head of a request.
@@ -71,14 +78,19 @@ impl<'a> Fields<'a> {
             is_malformed: false,
             size: 0,
             most,
+            left: NEGOTIATION,
         }
     }
 
-    /// Takes the next field, of so many bytes.
-    pub(super) fn add(&mut self, kind: Kind, value: &[u8], size: usize) {
-        self.size += size;
+    /// Takes the next field, of so many bytes; says whether there is any use in more.
+    pub(super) fn add(&mut self, kind: Kind, value: &[u8], size: usize) -> bool {
+        self.size = self.size.saturating_add(size);
         if self.size > self.most {
-            return;
+            return false;
+        }
+        // Whether they are too large comes first, so that they are counted to the end.
+        if self.is_malformed {
+            return true;
         }
         // Pseudo-header fields come first, and each once (§8.3).
         let is_misplaced = kind.is_pseudo() && self.has_regular;
@@ -106,10 +118,14 @@ impl<'a> Fields<'a> {
             _ => false,
         };
         self.is_malformed |= is_misplaced || is_known;
-        if let Some(name) = kind.name() {
+        if let Some(name) = kind.name()
+            && let Some(left) = self.left.checked_sub(size)
+        {
+            self.left = left;
             let place = self.kept.keep(value);
             self.kept.fields.push((name, place));
         }
+        true
     }
 
     /// Whether they can be the trailers of a request (§8.1). Those that are too many are nothing to
@@ -136,10 +152,12 @@ impl<'a> Fields<'a> {
     fn head(self) -> Option<Head<'a>> {
         let kept: &'a Kept = self.kept;
         let method = kept.text(&self.method?)?;
-        let path = self.path.as_ref().map(|place| kept.text(place));
+        // One that is no text is none that is asked for by name.
+        let path = self.path.as_ref();
+        let path = path.map(|place| kept.text(place).unwrap_or("/"));
         // CONNECT has an authority, and neither a scheme nor a path (§8.5).
         let path = match path {
-            Some(path) if method != "CONNECT" && self.scheme.is_some() => path?,
+            Some(path) if method != "CONNECT" && self.scheme.is_some() => path,
             None if method == "CONNECT" && self.authority.is_some() && self.scheme.is_none() => "",
             _ => return None,
         };
@@ -209,6 +227,40 @@ mod tests {
         ];
         let all = [&GET[..], &[(":authority", "shop")], &fields].concat();
         assert_eq!(verdict(&all), request("GET", "/a", &fields, None));
+    }
+
+    #[test]
+    fn a_path_that_is_no_text_is_answered_as_the_root() {
+        let mut kept = Kept::default();
+        let mut all = Fields::new(&mut kept, MOST);
+        for (name, value) in [(":method", &b"GET"[..]), (":scheme", b"http")] {
+            all.add(Kind::of(name.as_bytes(), value), value, 0);
+        }
+        all.add(Kind::of(b":path", b"/\xff"), b"/\xff", 0);
+        let said = format!("{:?}", all.verdict());
+        assert_eq!(said, request("GET", "/", &[], None));
+    }
+
+    #[test]
+    fn of_the_fields_that_an_answer_goes_by_no_more_is_kept_than_anybody_sends() {
+        let long = "x".repeat(NEGOTIATION - 32 - "accept".len());
+        let accept = ("accept", &long[..]);
+        let kept = |fields: &[(&str, &str)]| {
+            let mut kept = Kept::default();
+            let mut all = Fields::new(&mut kept, usize::MAX);
+            for (name, value) in [&GET[..], fields].concat() {
+                let kind = Kind::of(name.as_bytes(), value.as_bytes());
+                all.add(kind, value.as_bytes(), name.len() + value.len() + 32);
+            }
+            format!("{:?}", all.verdict())
+        };
+        assert_eq!(kept(&[accept; 15]), request("GET", "/a", &[accept], None));
+        let more = [accept, ("accept-language", "")];
+        assert_eq!(kept(&more), request("GET", "/a", &[accept], None));
+        let empty = ("accept", "");
+        let most = NEGOTIATION / (32 + "accept".len());
+        let expected = request("GET", "/a", &vec![empty; most], None);
+        assert_eq!(kept(&vec![empty; 1000]), expected);
     }
 
     #[test]

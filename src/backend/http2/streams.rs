@@ -3,11 +3,12 @@
 //! A request that ends with its HEADERS and is answered at once is never in here. So a connection that
 //! is idle has nothing of all this, and to find a stream is to look at a few.
 
-use std::mem;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::Limits;
 use super::frame::{self, Code, LONGEST, WINDOW, flag, kind};
 use super::window::{Receiving, Sending};
 
@@ -15,19 +16,25 @@ use super::window::{Receiving, Sending};
 /// it knew.
 const REMEMBERED: usize = 128;
 
+/// How many times as long as it may stand still an answer may take in all: who takes it byte by byte
+/// keeps all of it in memory.
+const SLOWEST: u32 = 10;
+
 #[derive(Debug)]
 pub(super) struct Streams {
     /// In the order of their identifiers.
     open: Vec<Stream>,
     /// Which we have reset while more of the request was to come. The newest is the last.
     reset: Vec<u32>,
+    /// The highest of those that were too many to be remembered.
+    forgotten: u32,
     /// What is left of the client's windows: that of the connection, and that of a new stream.
     connection: Sending,
     initial: u32,
     /// Whether there may be room for an answer that waits.
     is_stirred: bool,
-    /// Whether there was some since it was last asked.
-    has_moved: bool,
+    /// When something of an answer that waited was last sent.
+    moved: Option<Instant>,
 }
 
 /// An open stream.
@@ -35,6 +42,9 @@ pub(super) struct Streams {
 pub(super) struct Stream {
     id: u32,
     window: Sending,
+    pub(super) opened: Instant,
+    /// When DATA was last sent, or else when it was opened.
+    since: Instant,
     /// The request's body, until it has ended.
     pub(super) body: Option<Body>,
     /// What of the answer waits for the client's windows.
@@ -48,7 +58,6 @@ pub(super) struct Body {
     pub(super) length: Option<u64>,
     pub(super) count: u64,
     pub(super) window: Receiving,
-    pub(super) until: Instant,
     /// Whether it was given up. The stream is reset as soon as its answer is sent (§8.1).
     pub(super) is_over: bool,
 }
@@ -58,21 +67,21 @@ impl Default for Streams {
         Self {
             open: Vec::new(),
             reset: Vec::new(),
+            forgotten: 0,
             connection: Sending::new(WINDOW),
             initial: WINDOW,
             is_stirred: false,
-            has_moved: false,
+            moved: None,
         }
     }
 }
 
 impl Body {
-    pub(super) fn new(length: Option<u64>, until: Instant) -> Self {
+    pub(super) fn new(length: Option<u64>) -> Self {
         Self {
             length,
             count: 0,
             window: Receiving::default(),
-            until,
             is_over: false,
         }
     }
@@ -92,10 +101,6 @@ impl Streams {
 
     pub(super) fn is_stalled(&self) -> bool {
         self.open.iter().any(|stream| stream.waiting.is_some())
-    }
-
-    pub(super) fn take_moved(&mut self) -> bool {
-        mem::take(&mut self.has_moved)
     }
 
     pub(super) fn bodies(&self) -> usize {
@@ -137,10 +142,13 @@ impl Streams {
         id: u32,
         content: &Bytes,
         body: Option<Body>,
+        now: Instant,
     ) {
         let mut stream = Stream {
             id,
             window: Sending::new(self.initial),
+            opened: now,
+            since: now,
             body,
             waiting: None,
         };
@@ -155,7 +163,7 @@ impl Streams {
 
     /// Sends what there is room for of the answers that wait, but stops as soon as `output` has
     /// `full` bytes.
-    pub(super) fn send(&mut self, output: &mut Vec<u8>, full: usize) {
+    pub(super) fn send(&mut self, output: &mut Vec<u8>, full: usize, now: Instant) {
         let mut place = 0;
         while self.is_stirred {
             let Some(stream) = self.open.get_mut(place) else {
@@ -168,7 +176,10 @@ impl Streams {
                 }
                 let rest = rest.clone();
                 let sent = stream.send(&rest, output, &mut self.connection, full);
-                self.has_moved |= sent > 0;
+                if sent > 0 {
+                    stream.since = now;
+                    self.moved = Some(now);
+                }
                 stream.waiting = (sent < rest.len()).then(|| rest.slice(sent..));
             }
             let id = stream.id;
@@ -227,11 +238,18 @@ impl Streams {
         }
     }
 
-    /// Gives up the bodies whose time is over.
-    pub(super) fn look(&mut self, output: &mut Vec<u8>, now: Instant) {
-        let is_late = |body: &Body| body.until <= now && !body.is_over;
-        let streams = self.open.iter();
-        let late = streams.filter(|stream| stream.body.as_ref().is_some_and(is_late));
+    /// Takes back the answers and gives up the bodies whose time is over.
+    pub(super) fn look(&mut self, output: &mut Vec<u8>, now: Instant, limits: &Limits) {
+        let waits = |stream: &&Stream| stream.waits_too_long(self.moved, now, limits);
+        let late = self.open.iter().filter(waits);
+        for id in late.map(|stream| stream.id).collect::<Vec<_>>() {
+            self.reset(output, id, Code::Cancel);
+        }
+        let is_read = |body: &Body| !body.is_over;
+        let late = self.open.iter().filter(|stream| {
+            let is_read = stream.body.as_ref().is_some_and(is_read);
+            is_read && has_passed(limits.body_timeout, stream.opened, now)
+        });
         for id in late.map(|stream| stream.id).collect::<Vec<_>>() {
             self.give_up(output, id);
         }
@@ -240,7 +258,7 @@ impl Streams {
     /// Remembers a stream that we have reset while more of the request was to come.
     pub(super) fn remember(&mut self, id: u32) {
         if self.reset.len() >= REMEMBERED {
-            self.reset.remove(0);
+            self.forgotten = self.forgotten.max(self.reset.remove(0));
         }
         self.reset.push(id);
     }
@@ -250,13 +268,35 @@ impl Streams {
         self.reset.contains(&id)
     }
 
+    /// Whether we may have reset the stream `id` so long ago that it is not remembered.
+    pub(super) fn may_have_forgotten(&self, id: u32) -> bool {
+        id <= self.forgotten
+    }
+
     /// Forgets a stream that we have reset: the client has ended it.
     pub(super) fn forget(&mut self, id: u32) {
         self.reset.retain(|other| *other != id);
     }
 }
 
+/// Whether it is that long since then.
+pub(super) fn has_passed(span: Duration, since: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(since) >= span
+}
+
 impl Stream {
+    /// Whether the answer has waited for longer than it may. As long as the stream's own window is open
+    /// it only waits for its turn, which comes nearer with all that is sent on the connection.
+    fn waits_too_long(&self, moved: Option<Instant>, now: Instant, limits: &Limits) -> bool {
+        let is_open = self.window.room(self.window, 1) > 0;
+        let moved = moved.filter(|_| is_open);
+        let since = moved.map_or(self.since, |moved| moved.max(self.since));
+        let timeout = limits.write_timeout;
+        self.waiting.is_some()
+            && (has_passed(timeout, since, now)
+                || has_passed(timeout.saturating_mul(SLOWEST), self.opened, now))
+    }
+
     /// Sends what there is room for of `content`, until `output` has `full` bytes; returns how much.
     fn send(
         &mut self,

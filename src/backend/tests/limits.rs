@@ -254,7 +254,7 @@ async fn http_2_is_told_how_many_requests_may_be_open() {
 }
 
 #[tokio::test]
-async fn who_opens_no_window_for_his_answer_is_cut_off_whatever_he_sends() {
+async fn an_answer_without_a_window_is_taken_back_whatever_else_is_sent() {
     let port = free_port().await;
     let limits = LimitArgs {
         write_timeout: Duration::from_millis(800),
@@ -270,11 +270,17 @@ async fn who_opens_no_window_for_his_answer_is_cut_off_whatever_he_sends() {
         .write_all(&[PREFACE, &no_window, &request].concat())
         .await
         .unwrap();
-    while stream.write_all(&frame(6, 0, 0, b"ping ing")).await.is_ok() {
-        assert!(begun.elapsed() < Duration::from_secs(3), "it is still read");
+    let mut answer = Vec::new();
+    let has = |answer: &[u8], wanted| frames(answer).iter().any(|(kind, _)| *kind == wanted);
+    while !has(&answer, RST_STREAM) {
+        assert!(begun.elapsed() < Duration::from_secs(3), "it still waits");
+        let ping = frame(6, 0, 0, b"ping ing");
+        stream.write_all(&ping).await.unwrap();
+        stream.read_buf(&mut answer).await.unwrap();
         sleep(Duration::from_millis(50)).await;
     }
     assert!(begun.elapsed() >= Duration::from_millis(800));
+    assert!(!has(&answer, GOAWAY));
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ mod tests;
 mod write;
 
 use super::field::Kind;
-use table::{Field, OVERHEAD, Table};
+use table::{Field, Table};
 
 pub(super) use write::write;
 
@@ -36,17 +36,19 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
-    /// Reads a whole block, and has `look` see each field: its kind, its value, and its size by §4.1.
+    /// Reads a whole block, and has `look` see each field, until it says that it has seen enough: its
+    /// kind, its value, and its size by §4.1. The rest is read for the table alone.
     ///
     /// `strings` is for what has to be decoded.
     pub(super) fn read(
         &mut self,
         block: &[u8],
         strings: &mut Vec<u8>,
-        mut look: impl FnMut(Kind, &[u8], usize),
+        mut look: impl FnMut(Kind, &[u8], usize) -> bool,
     ) -> Result<(), Malformed> {
         let mut rest = block;
         let mut may_resize = true;
+        let mut has_enough = false;
         while let Some((&first, after)) = rest.split_first() {
             rest = after;
             if first & 0xe0 == 0x20 {
@@ -60,11 +62,19 @@ impl Decoder {
             may_resize = false;
             if first & 0x80 != 0 {
                 let field = self.table.get(integer::read(first, 7, &mut rest)?)?;
-                look(field.kind, field.value, field.size());
-            } else {
-                let is_added = first & 0x40 != 0;
-                let index = integer::read(first, if is_added { 6 } else { 4 }, &mut rest)?;
-                self.literal(index, is_added, &mut rest, strings, &mut look)?;
+                has_enough = has_enough || !look(field.kind, field.value, field.size());
+                continue;
+            }
+            let is_added = first & 0x40 != 0;
+            let index = integer::read(first, if is_added { 6 } else { 4 }, &mut rest)?;
+            let literal = Literal::read(index, &mut rest)?;
+            if index > 0 {
+                self.table.get(index)?;
+            }
+            if is_added || !has_enough {
+                self.literal(&literal, is_added, strings, |field| {
+                    has_enough = has_enough || !look(field.kind, field.value, field.size());
+                })?;
             }
         }
         Ok(())
@@ -73,50 +83,109 @@ impl Decoder {
     /// §6.2.
     fn literal(
         &mut self,
-        index: usize,
+        literal: &Literal<'_>,
         is_added: bool,
-        rest: &mut &[u8],
         strings: &mut Vec<u8>,
-        look: &mut impl FnMut(Kind, &[u8], usize),
+        look: impl FnOnce(Field<'_>),
     ) -> Result<(), Malformed> {
         strings.clear();
-        if index == 0 {
-            string(rest, strings)?;
-        } else {
-            strings.extend_from_slice(self.table.get(index)?.name);
+        if let Name::New(name) = &literal.name {
+            name.decode(strings)?;
         }
         let end = strings.len();
-        string(rest, strings)?;
+        literal.value.decode(strings)?;
         let (name, value) = strings.split_at(end);
-        let field = Field {
-            kind: Kind::of(name, value),
-            name,
-            value,
-        };
-        look(field.kind, field.value, field.size());
-        if is_added {
-            self.table.add(field);
+        let value = literal.value.or(value);
+        match &literal.name {
+            Name::New(text) => {
+                let name = text.or(name);
+                let of_name = Kind::of_name(name);
+                let field = Field {
+                    of_name,
+                    kind: of_name.with(value),
+                    name,
+                    value,
+                };
+                look(field);
+                if is_added {
+                    self.table.add(field);
+                }
+                Ok(())
+            }
+            Name::Known(index) => {
+                // Neither copied nor looked at: a byte or two can stand for 4 KiB.
+                let known = self.table.get(*index)?;
+                let kind = known.of_name.with(value);
+                look(Field {
+                    kind,
+                    value,
+                    ..known
+                });
+                if is_added {
+                    self.table.add_named(*index, kind, value)?;
+                }
+                Ok(())
+            }
         }
-        Ok(())
     }
 }
 
-impl Field<'_> {
-    fn size(&self) -> usize {
-        self.name.len() + self.value.len() + OVERHEAD
+/// A field that is not, or not wholly, in a table.
+struct Literal<'a> {
+    name: Name<'a>,
+    value: Text<'a>,
+}
+
+enum Name<'a> {
+    New(Text<'a>),
+    /// By its index.
+    Known(usize),
+}
+
+/// A string as it was sent (§5.2).
+struct Text<'a> {
+    is_coded: bool,
+    bytes: &'a [u8],
+}
+
+impl<'a> Literal<'a> {
+    fn read(index: usize, rest: &mut &'a [u8]) -> Result<Self, Malformed> {
+        let name = match index {
+            0 => Name::New(Text::read(rest)?),
+            _ => Name::Known(index),
+        };
+        let value = Text::read(rest)?;
+        Ok(Self { name, value })
     }
 }
 
-/// Appends the string that `rest` begins with (§5.2).
-fn string(rest: &mut &[u8], output: &mut Vec<u8>) -> Result<(), Malformed> {
-    let (&first, after) = rest.split_first().ok_or(Malformed)?;
-    *rest = after;
-    let length = integer::read(first, 7, rest)?;
-    let (string, after) = rest.split_at_checked(length).ok_or(Malformed)?;
-    *rest = after;
-    if first & 0x80 == 0 {
-        output.extend_from_slice(string);
-        return Ok(());
+impl<'a> Text<'a> {
+    fn read(rest: &mut &'a [u8]) -> Result<Self, Malformed> {
+        let (&first, after) = rest.split_first().ok_or(Malformed)?;
+        *rest = after;
+        let length = integer::read(first, 7, rest)?;
+        let (bytes, after) = rest.split_at_checked(length).ok_or(Malformed)?;
+        *rest = after;
+        Ok(Self {
+            is_coded: first & 0x80 != 0,
+            bytes,
+        })
     }
-    huffman::decode(string, output)
+
+    /// Appends what has to be decoded.
+    fn decode(&self, output: &mut Vec<u8>) -> Result<(), Malformed> {
+        if self.is_coded {
+            huffman::decode(self.bytes, output)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The string itself, which is `decoded` where it had to be.
+    fn or<'b>(&self, decoded: &'b [u8]) -> &'b [u8]
+    where
+        'a: 'b,
+    {
+        if self.is_coded { decoded } else { self.bytes }
+    }
 }

@@ -79,12 +79,33 @@ pub(super) static STATIC: [(&str, &str); 61] = [
     ("www-authenticate", ""),
 ];
 
+/// The kinds of its names.
+static KINDS: [Kind; STATIC.len()] = kinds();
+
+const fn kinds() -> [Kind; STATIC.len()] {
+    let mut kinds = [Kind::Other; STATIC.len()];
+    let mut place = 0;
+    while place < STATIC.len() {
+        kinds[place] = Kind::of_name(STATIC[place].0.as_bytes());
+        place += 1;
+    }
+    kinds
+}
+
 /// A field of either table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Field<'a> {
+    /// What its name is by itself, and with the value.
+    pub(super) of_name: Kind,
     pub(super) kind: Kind,
     pub(super) name: &'a [u8],
     pub(super) value: &'a [u8],
+}
+
+impl Field<'_> {
+    pub(super) fn size(&self) -> usize {
+        self.name.len() + self.value.len() + OVERHEAD
+    }
 }
 
 /// The dynamic table. Names and values are one after the other in one place, so that a field costs no
@@ -104,6 +125,7 @@ struct Entry {
     start: u16,
     name: u16,
     value: u16,
+    of_name: Kind,
     kind: Kind,
 }
 
@@ -122,45 +144,106 @@ impl Table {
     /// The field of an index (§2.3.3).
     pub(super) fn get(&self, index: usize) -> Result<Field<'_>, Malformed> {
         let index = index.checked_sub(1).ok_or(Malformed)?;
-        if let Some((name, value)) = STATIC.get(index) {
+        if let (Some((name, value)), Some(of_name)) = (STATIC.get(index), KINDS.get(index)) {
+            let kind = match of_name {
+                // The only one of these values that is none.
+                Kind::ContentLength => Kind::Malformed,
+                kind => *kind,
+            };
             return Ok(Field {
-                kind: Kind::of(name.as_bytes(), value.as_bytes()),
+                of_name: *of_name,
+                kind,
                 name: name.as_bytes(),
                 value: value.as_bytes(),
             });
         }
-        let newest = self.entries.len().checked_sub(1).ok_or(Malformed)?;
-        let place = newest.checked_sub(index - STATIC.len()).ok_or(Malformed)?;
-        let entry = self.entries.get(place).ok_or(Malformed)?;
+        let entry = self.entry(index)?;
         let bytes = self.bytes.get(usize::from(entry.start)..);
         let parts = bytes.and_then(|bytes| bytes.split_at_checked(entry.name.into()));
         let (name, rest) = parts.ok_or(Malformed)?;
         Ok(Field {
+            of_name: entry.of_name,
             kind: entry.kind,
             name,
             value: rest.get(..entry.value.into()).ok_or(Malformed)?,
         })
     }
 
+    /// The entry of an index, which counts from zero.
+    fn entry(&self, index: usize) -> Result<&Entry, Malformed> {
+        let newest = self.entries.len().checked_sub(1).ok_or(Malformed)?;
+        let nth = index.checked_sub(STATIC.len()).ok_or(Malformed)?;
+        let place = newest.checked_sub(nth).ok_or(Malformed)?;
+        self.entries.get(place).ok_or(Malformed)
+    }
+
     /// Adds a field; one that is larger than the table empties it (§4.4).
     pub(super) fn add(&mut self, field: Field<'_>) {
-        let size = field.name.len() + field.value.len() + OVERHEAD;
-        self.shrink(self.most.saturating_sub(size));
-        if size > self.most {
-            return;
+        if self.fits(field.size()) {
+            let start = self.bytes.len();
+            self.bytes.extend_from_slice(field.name);
+            self.push(field.of_name, field.kind, start, field.value);
         }
-        self.make_room();
-        let length = |part: &[u8]| u16::try_from(part.len()).unwrap_or(u16::MAX);
-        let entry = Entry {
-            start: length(&self.bytes),
-            name: length(field.name),
-            value: length(field.value),
-            kind: field.kind,
-        };
-        self.bytes.extend_from_slice(field.name);
-        self.bytes.extend_from_slice(field.value);
-        self.entries.push_back(entry);
+    }
+
+    /// Adds a field whose name is that of another one, which may have to go for it (§4.4).
+    pub(super) fn add_named(
+        &mut self,
+        index: usize,
+        kind: Kind,
+        value: &[u8],
+    ) -> Result<(), Malformed> {
+        let index = index.checked_sub(1).ok_or(Malformed)?;
+        if let (Some((name, _)), Some(of_name)) = (STATIC.get(index), KINDS.get(index)) {
+            self.add(Field {
+                of_name: *of_name,
+                kind,
+                name: name.as_bytes(),
+                value,
+            });
+            return Ok(());
+        }
+        let Entry {
+            start,
+            name,
+            of_name,
+            ..
+        } = *self.entry(index)?;
+        if self.fits(usize::from(name) + value.len() + OVERHEAD) {
+            let place = usize::from(start)..usize::from(start) + usize::from(name);
+            let start = self.bytes.len();
+            self.bytes.extend_from_within(place);
+            self.push(of_name, kind, start, value);
+        }
+        Ok(())
+    }
+
+    /// Whether a field of so many bytes has room; the table is emptied where it has not.
+    fn fits(&mut self, size: usize) -> bool {
+        let fits = size <= self.most;
+        if !fits {
+            self.shrink(0);
+        }
+        fits
+    }
+
+    /// Adds the field whose name is in place from `start` on. Only then others make room for it: the
+    /// name may have been theirs.
+    fn push(&mut self, of_name: Kind, kind: Kind, start: usize, value: &[u8]) {
+        let length = |length: usize| u16::try_from(length).unwrap_or(u16::MAX);
+        let name = self.bytes.len() - start;
+        self.bytes.extend_from_slice(value);
+        let size = name + value.len() + OVERHEAD;
+        self.evict(self.most.saturating_sub(size));
         self.size += size;
+        self.entries.push_back(Entry {
+            start: length(start),
+            name: length(name),
+            value: length(value.len()),
+            of_name,
+            kind,
+        });
+        self.make_room();
     }
 
     /// Changes the size that the table may have (§4.3 and §6.3).
@@ -173,16 +256,20 @@ impl Table {
         Ok(())
     }
 
-    /// Evicts until the table has at most `most`.
+    /// Evicts until the table has at most `most`, which nothing follows.
     fn shrink(&mut self, most: usize) {
+        self.evict(most);
+        if self.entries.is_empty() {
+            self.bytes.clear();
+        }
+    }
+
+    fn evict(&mut self, most: usize) {
         while self.size > most {
             let Some(oldest) = self.entries.pop_front() else {
                 return;
             };
             self.size -= usize::from(oldest.name) + usize::from(oldest.value) + OVERHEAD;
-        }
-        if self.entries.is_empty() {
-            self.bytes.clear();
         }
     }
 
@@ -216,6 +303,23 @@ mod tests {
 
     use super::*;
 
+    fn field<'a>(name: &'a [u8], value: &'a [u8]) -> Field<'a> {
+        Field {
+            of_name: Kind::of_name(name),
+            kind: Kind::of(name, value),
+            name,
+            value,
+        }
+    }
+
+    #[test]
+    fn the_kinds_of_the_static_table_are_those_of_its_fields() {
+        for (index, (name, value)) in (1..).zip(STATIC) {
+            let expected = field(name.as_bytes(), value.as_bytes());
+            assert_eq!(Table::default().get(index), Ok(expected));
+        }
+    }
+
     #[test]
     fn an_index_beyond_both_tables_and_zero_name_nothing() {
         let mut table = Table::default();
@@ -226,13 +330,8 @@ mod tests {
             Ok(&b"www-authenticate"[..])
         );
         assert_eq!(table.get(62), Err(Malformed));
-        let field = Field {
-            kind: Kind::Other,
-            name: b"a",
-            value: b"b",
-        };
-        table.add(field);
-        assert_eq!(table.get(62), Ok(field));
+        table.add(field(b"a", b"b"));
+        assert_eq!(table.get(62), Ok(field(b"a", b"b")));
         assert_eq!(table.get(63), Err(Malformed));
         assert_eq!(table.get(usize::MAX), Err(Malformed));
     }
@@ -240,15 +339,10 @@ mod tests {
     #[test]
     fn a_field_that_is_larger_than_the_table_empties_it() {
         let mut table = Table::default();
-        let field = |value| Field {
-            kind: Kind::Other,
-            name: b"a",
-            value,
-        };
-        table.add(field(b"b"));
-        table.add(field(&[b'x'; MOST - OVERHEAD]));
+        table.add(field(b"a", b"b"));
+        table.add(field(b"a", &[b'x'; MOST - OVERHEAD]));
         assert_eq!(table.fields(), (vec![], 0));
-        table.add(field(&[b'x'; MOST - OVERHEAD - 1]));
+        table.add(field(b"a", &[b'x'; MOST - OVERHEAD - 1]));
         assert_eq!(table.fields().1, MOST);
         assert_eq!(table.resize(MOST - 1), Ok(()));
         assert_eq!(table.fields(), (vec![], 0));
@@ -258,16 +352,23 @@ mod tests {
     proptest! {
         #[test]
         fn the_table_holds_the_newest_fields_that_fit(
-            lengths in prop::collection::vec((0_usize..60, 0_usize..900), 0..200),
+            // The name may be that of one of the newest fields.
+            lengths in prop::collection::vec((0_usize..60, 0_usize..900, 0_usize..20), 0..200),
             most in 0_usize..=MOST,
         ) {
             let mut table = Table::default();
             table.resize(most).unwrap();
             let mut fields: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
-            for (nth, (name, value)) in lengths.into_iter().enumerate() {
+            for (nth, (name, value, newest)) in lengths.into_iter().enumerate() {
                 let byte = u8::try_from(nth % 256).unwrap();
-                let (name, value) = (vec![byte; name], vec![!byte; value]);
-                table.add(Field { kind: Kind::Other, name: &name, value: &value });
+                let (mut name, value) = (vec![byte; name], vec![!byte; value]);
+                if let Some((same, _)) = fields.get(newest) {
+                    name.clone_from(same);
+                    let index = STATIC.len() + 1 + newest;
+                    table.add_named(index, Kind::Other, &value).unwrap();
+                } else {
+                    table.add(field(&name, &value));
+                }
                 fields.insert(0, (name, value));
                 let mut left = most;
                 let fitting = fields.iter().take_while(|(name, value)| {

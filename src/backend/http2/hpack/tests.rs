@@ -15,6 +15,7 @@ fn read(decoder: &mut Decoder, block: &[u8]) -> Result<Vec<(Kind, String, usize)
     let mut seen = Vec::new();
     decoder.read(block, &mut Vec::new(), |kind, value, size| {
         seen.push((kind, String::from_utf8_lossy(value).into_owned(), size));
+        true
     })?;
     Ok(seen)
 }
@@ -194,6 +195,62 @@ fn what_is_cut_off_or_names_nothing_is_malformed() {
     }
 }
 
+/// A decoder whose table has one field: its name has as many bytes as there is room for.
+fn with_long_name() -> Decoder {
+    let name = vec![b'a'; 4096 - 32];
+    let block = [b"\x40\x7f\xe1\x1e", &name[..], b"\x00"].concat();
+    let mut decoder = Decoder::default();
+    assert_eq!(read(&mut decoder, &block).unwrap().len(), 1);
+    assert_eq!(decoder.table.fields().1, 4096);
+    decoder
+}
+
+#[test]
+fn a_name_of_the_table_is_neither_copied_nor_looked_at_again() {
+    // Indexed; a literal with the name; and one that is added and takes the place of the other.
+    for (field, count) in [(&b"\xbe"[..], 1), (b"\x0f\x2f\x00", 3), (b"\x7e\x00", 2)] {
+        let block = field.repeat(16_384 / count);
+        let mut strings = Vec::new();
+        let took = (0..5).map(|_| {
+            let mut decoder = with_long_name();
+            let begun = std::time::Instant::now();
+            let mut size = 0;
+            let all = decoder.read(&block, &mut strings, |kind, _, of_field| {
+                assert_eq!(kind, Kind::Other);
+                size += of_field;
+                true
+            });
+            let took = begun.elapsed();
+            assert_eq!(all, Ok(()));
+            assert_eq!(size, 16_384 / count * 4096);
+            let name = [b'a'; 4096 - 32];
+            assert_eq!(decoder.table.fields().0, [[&name[..], b""]]);
+            took
+        });
+        let took = took.min().unwrap();
+        assert!(took.as_millis() < 20, "{field:?}: {took:?}");
+        assert_eq!(strings.capacity(), 0);
+    }
+}
+
+#[test]
+fn who_has_seen_enough_sees_no_more_but_the_table_is_kept() {
+    let mut decoder = Decoder::default();
+    let mut seen = Vec::new();
+    // The third is not even decoded.
+    let block = bytes("82 40 01 61 01 62 00 01 61 81 00 7e 01 63 be");
+    let all = decoder.read(&block, &mut Vec::new(), |kind, _, _| {
+        seen.push(kind);
+        false
+    });
+    assert_eq!((all, seen), (Ok(()), vec![Kind::Method]));
+    assert_eq!(decoder.table.fields().0, [[b"a", b"c"], [b"a", b"b"]]);
+    for hex in ["82 be", "82 0f 2f 00", "82 00 01"] {
+        let all = Decoder::default().read(&bytes(hex), &mut Vec::new(), |_, _, _| false);
+        assert_eq!(all, Err(Malformed), "{hex}");
+    }
+}
+
 #[test]
 fn what_is_written_refers_to_the_static_table_where_it_can() {
     for (name, value, expected) in [
@@ -216,7 +273,10 @@ proptest! {
         let mut seen = Vec::new();
         let mut decoder = Decoder::default();
         decoder
-            .read(&block, &mut Vec::new(), |kind, value, _| seen.push((kind, value.to_vec())))
+            .read(&block, &mut Vec::new(), |kind, value, _| {
+                seen.push((kind, value.to_vec()));
+                true
+            })
             .unwrap();
         prop_assert_eq!(seen, [(Kind::of(name.as_bytes(), &value), value)]);
     }
@@ -226,7 +286,10 @@ proptest! {
         let mut decoder = Decoder::default();
         for block in blocks {
             let mut size = 0;
-            let _ = decoder.read(&block, &mut Vec::new(), |_, _, of_field| size += of_field);
+            let _ = decoder.read(&block, &mut Vec::new(), |_, _, of_field| {
+                size += of_field;
+                true
+            });
             // An index is a byte, and stands for no more than the table holds.
             prop_assert!(size <= block.len() * (4096 + 32));
         }

@@ -225,6 +225,28 @@ fn what_is_merely_late_or_unknown_is_passed_over() {
 }
 
 #[test]
+fn what_is_late_for_a_stream_that_was_reset_long_ago_is_passed_over() {
+    let mut session = Session::new();
+    let last_one = 2 * 130 + 1;
+    for stream in (1..=last_one).step_by(2) {
+        session.send(&headers(OPEN, stream, POST));
+        let said = session.wait(Duration::from_secs(5));
+        assert_eq!(said, [format!("RST_STREAM {stream} 0x0")]);
+    }
+    for stream in [1, 5, 7, last_one] {
+        assert_eq!(last(&mut session, &data(0, stream, 1)), silence());
+        let trailers = headers(END, stream, b"");
+        assert_eq!(last(&mut session, &trailers), silence(), "{stream}");
+    }
+    let next = last_one + 2;
+    assert_eq!(session.say(&headers(END, next, GET)), answer(next));
+    assert_eq!(
+        last(&mut session, &headers(END, next, GET)),
+        broken(next, STREAM_CLOSED)
+    );
+}
+
+#[test]
 fn a_second_head_of_a_stream_that_ended_breaks_the_connection() {
     let mut session = Session::new();
     session.send(&headers(END, 5, GET));

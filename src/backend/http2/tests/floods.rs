@@ -10,6 +10,7 @@ const CALM: u32 = 0xb;
 #[test]
 fn more_streams_than_may_be_are_refused_and_too_many_of_those_end_the_connection() {
     let mut session = Session::new();
+    session.send(&acknowledged());
     session.send(&settings(setting::INITIAL_WINDOW_SIZE, 0));
     let mut stream = (1..).step_by(2);
     for stream in stream.by_ref().take(10) {
@@ -41,6 +42,42 @@ fn requests_that_are_taken_back_as_soon_as_they_are_sent_end_the_connection() {
         .take_while(|stream| !last(&mut session, &pair(*stream)).1)
         .count();
     assert_eq!(count, 39);
+}
+
+#[test]
+fn who_cannot_know_yet_how_many_streams_there_may_be_is_refused_as_often() {
+    let mut session = Session::new();
+    session.send(&settings(setting::INITIAL_WINDOW_SIZE, 0));
+    let mut streams = (1..).step_by(2);
+    for stream in streams.by_ref().take(10) {
+        session.send(&headers(END, stream, GET));
+    }
+    for stream in streams.by_ref().take(200) {
+        let said = last(&mut session, &headers(END, stream, GET));
+        assert_eq!(said, refused(stream, REFUSED));
+    }
+    session.send(&acknowledged());
+    let count = streams
+        .take_while(|stream| !last(&mut session, &headers(END, *stream, GET)).1)
+        .count();
+    assert_eq!(count, 20);
+}
+
+#[test]
+fn users_of_a_proxy_who_go_away_do_not_end_the_connection_of_the_others() {
+    // Whether they have their answers by then or not.
+    for window in [0, 65_535] {
+        let mut session = Session::new();
+        session.send(&window_update(0, 1 << 20));
+        session.send(&settings(setting::INITIAL_WINDOW_SIZE, window));
+        for stream in (3..2000).step_by(2) {
+            session.send(&headers(END, stream, GET));
+            if stream > 3 {
+                assert_eq!(session.say(&reset(stream - 2)), [""; 0]);
+            }
+        }
+        assert!(!session.is_over(), "{window}");
+    }
 }
 
 #[test]

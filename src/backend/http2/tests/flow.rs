@@ -132,3 +132,46 @@ fn who_sends_more_of_a_body_than_his_window_has_is_told() {
     assert_eq!(said.last().map(String::as_str), Some("RST_STREAM 1 0x3"));
     assert!(!session.is_over());
 }
+
+#[test]
+fn an_answer_whose_window_stays_shut_is_taken_back_and_others_live_on() {
+    let mut session = Session::new();
+    session.send(&settings(setting::INITIAL_WINDOW_SIZE, 0));
+    session.send(&[headers(OPEN, 1, POST), headers(END, 3, GET)].concat());
+    assert_eq!(session.say(&data(1, 1, 1)), [""; 0]);
+    let half = Duration::from_secs(5);
+    assert_eq!(session.wait(half), [""; 0]);
+    assert_eq!(session.say(&window_update(3, 1)), ["DATA 3 1"]);
+    assert!(session.connection.has_deadlines());
+    assert_eq!(session.wait(half), ["RST_STREAM 1 0x8"]);
+    assert_eq!(session.wait(half), ["RST_STREAM 3 0x8"]);
+    assert!(!session.connection.has_deadlines());
+    session.send(&settings(setting::INITIAL_WINDOW_SIZE, 1000));
+    assert_eq!(session.say(&headers(END, 5, GET)), answer(5));
+}
+
+#[test]
+fn an_answer_that_is_taken_byte_by_byte_is_taken_back_in_the_end() {
+    let mut session = Session::new();
+    session.send(&settings(setting::INITIAL_WINDOW_SIZE, 0));
+    session.send(&headers(END, 1, GET));
+    for _ in 0..19 {
+        assert_eq!(session.wait(Duration::from_secs(5)), [""; 0]);
+        assert_eq!(session.say(&window_update(1, 1)), ["DATA 1 1"]);
+    }
+    assert_eq!(session.wait(Duration::from_secs(5)), ["RST_STREAM 1 0x8"]);
+}
+
+#[test]
+fn an_answer_that_waits_for_its_turn_has_time_while_others_are_sent() {
+    let mut session = Session::new();
+    session.desk = desk(with_page(100_000));
+    session.send(&settings(setting::INITIAL_WINDOW_SIZE, 1 << 20));
+    let html = [GET, b"\x00\x06accept\x09text/html"].concat();
+    session.send(&[headers(END, 1, &html), headers(END, 3, &html)].concat());
+    assert_eq!(session.wait(Duration::from_secs(9)), [""; 0]);
+    assert_eq!(session.say(&window_update(0, 1000)), ["DATA 1 1000"]);
+    assert_eq!(session.wait(Duration::from_secs(9)), [""; 0]);
+    let both = ["RST_STREAM 1 0x8", "RST_STREAM 3 0x8"];
+    assert_eq!(session.wait(Duration::from_secs(1)), both);
+}

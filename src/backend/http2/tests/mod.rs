@@ -109,6 +109,10 @@ fn reset(stream: u32) -> Vec<u8> {
     frame(kind::RST_STREAM, 0, stream, &[0, 0, 0, 8])
 }
 
+fn acknowledged() -> Vec<u8> {
+    frame(kind::SETTINGS, flag::ACK, 0, &[])
+}
+
 fn preface() -> Vec<u8> {
     [PREFACE, &frame(kind::SETTINGS, 0, 0, &[])].concat()
 }
@@ -189,6 +193,14 @@ impl Session {
         words(&self.send(bytes))
     }
 
+    /// What is said when time passes and the clock is looked at.
+    fn wait(&mut self, time: Duration) -> Vec<String> {
+        self.now += time;
+        let mut output = Vec::new();
+        self.connection.look(&mut output, &self.limits, self.now);
+        words(&output)
+    }
+
     /// What is said when something else happens to the connection.
     fn hear(&mut self, happens: impl FnOnce(&mut Connection, &mut Vec<u8>)) -> Vec<String> {
         let mut output = Vec::new();
@@ -238,7 +250,10 @@ fn words(mut bytes: &[u8]) -> Vec<String> {
 /// The values of a block.
 fn fields(block: &[u8]) -> Vec<String> {
     let mut values = Vec::new();
-    let look = |_, value: &[u8], _| values.push(String::from_utf8_lossy(value).into_owned());
+    let look = |_, value: &[u8], _| {
+        values.push(String::from_utf8_lossy(value).into_owned());
+        true
+    };
     Decoder::default()
         .read(block, &mut Vec::new(), look)
         .unwrap();

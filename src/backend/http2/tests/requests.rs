@@ -154,16 +154,34 @@ fn a_body_that_is_too_long_is_given_up_and_the_connection_lives_on() {
 fn a_body_that_takes_too_long_is_given_up() {
     let mut session = Session::new();
     session.send(&headers(OPEN, 1, POST));
-    let now = session.now;
-    let early = now + Duration::from_millis(4999);
-    assert_eq!(
-        session.hear(|connection, output| connection.look(output, early)),
-        [""; 0]
-    );
-    let late = now + Duration::from_secs(5);
-    let said = session.hear(|connection, output| connection.look(output, late));
-    assert_eq!(said, ["RST_STREAM 1 0x0"]);
+    assert_eq!(session.wait(Duration::from_millis(4999)), [""; 0]);
+    assert!(session.connection.has_deadlines());
+    assert_eq!(session.wait(Duration::from_millis(1)), ["RST_STREAM 1 0x0"]);
     assert_eq!(session.say(&data(1, 1, 1)), [""; 0]);
+    assert!(!session.connection.has_deadlines());
+    // Who sends without a pause need not be looked at.
+    session.send(&headers(OPEN, 3, POST));
+    session.now += Duration::from_millis(4999);
+    assert_eq!(session.say(&data(0, 3, 1)), [""; 0]);
+    session.now += Duration::from_millis(1);
+    assert_eq!(session.say(&data(0, 3, 1)), ["RST_STREAM 3 0x0"]);
+}
+
+#[test]
+fn times_beyond_all_clocks_are_as_good_as_none() {
+    let mut session = Session::new();
+    session.limits.body_timeout = Duration::MAX;
+    session.limits.write_timeout = Duration::MAX;
+    session.send(&settings(setting::INITIAL_WINDOW_SIZE, 0));
+    session.send(&headers(OPEN, 1, POST));
+    assert_eq!(session.wait(Duration::from_secs(1_000_000)), [""; 0]);
+    assert_eq!(session.say(&data(0, 1, 1)), [""; 0]);
+}
+
+#[test]
+fn a_path_that_is_no_text_is_answered() {
+    let said = Session::new().say(&headers(END, 1, b"\x82\x86\x04\x02/\xff"));
+    assert_eq!(said, answer(1));
 }
 
 #[test]
@@ -172,11 +190,7 @@ fn a_body_is_not_given_up_before_its_answer_is_sent() {
     session.send(&settings(setting::INITIAL_WINDOW_SIZE, 100));
     let said = session.say(&headers(OPEN, 1, POST));
     assert_eq!(said, ["HEADERS 1 503", "DATA 1 100"]);
-    let late = session.now + Duration::from_secs(5);
-    assert_eq!(
-        session.hear(|connection, output| connection.look(output, late)),
-        [""; 0]
-    );
+    assert_eq!(session.wait(Duration::from_secs(5)), [""; 0]);
     let said = session.say(&window_update(1, 1000));
     assert_eq!(said, ["DATA 1 50 END", "RST_STREAM 1 0x0"]);
 }
