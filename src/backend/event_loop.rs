@@ -211,7 +211,7 @@ impl Worker {
             Next::Again => self.again.borrow_mut().push(Source::Connection(key)),
             Next::Closed => self.leave(key),
             Next::Tls(before) => {
-                self.hand_over(key, |stream, place| task::tls(before, stream, place))
+                self.hand_over(key, |stream, place| task::tls(before, stream, place));
             }
             Next::Http(before) => {
                 self.hand_over(key, |stream, place| task::http(before, stream, place));

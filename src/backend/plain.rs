@@ -58,8 +58,13 @@ pub(super) fn answers<'a>(
         activity.answer(now);
         rest = &rest[plain.length..];
         if is_last || !plain.persists {
-            let knows = !plain.persists && rest.is_empty();
-            return and(&[], if knows { Then::Close } else { Then::ShutDown });
+            let is_asked_for = !plain.persists && rest.is_empty();
+            let then = if is_asked_for {
+                Then::Close
+            } else {
+                Then::ShutDown
+            };
+            return and(&[], then);
         }
         if output.len() >= OUTPUT && !rest.is_empty() {
             return and(rest, Then::Answer);

@@ -216,8 +216,8 @@ impl Make {
         });
         tokio::select! {
             () = self.end.cancelled() => {}
-            worked = worker.work(event_loop, listeners) => {
-                if let Err(error) = worked {
+            ended = worker.work(event_loop, listeners) => {
+                if let Err(error) = ended {
                     self.alarm.raise(&error);
                 }
             }

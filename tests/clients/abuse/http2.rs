@@ -24,8 +24,8 @@ fn after_the_preface(
 /// CVE-2023-44487.
 #[tokio::test]
 async fn streams_that_are_reset_as_soon_as_they_are_opened_end_the_connection() {
-    let siege = Siege::begin(&[]).await;
     const PIECES: u32 = 10_000;
+    let siege = Siege::begin(&[]).await;
     // 100 streams in each.
     let opened_and_reset = |piece: u32| {
         let frames = (100 * piece..100 * (piece + 1)).map(stream).map(|stream| {
