@@ -89,7 +89,8 @@ async fn pings_and_settings_without_an_end_hold_nobody_else_up() {
 #[tokio::test]
 async fn answers_that_nobody_has_room_for_are_bounded_by_the_streams_of_a_connection() {
     let siege = Siege::begin(&["--write-timeout", "2s", "--idle-timeout", "4s"]).await;
-    // Every other one keeps to the limit of streams: these are reset, and then it idles.
+    // Every other one keeps to the limit of streams. Those above it are refused, the others reset, and
+    // then the connection idles.
     let streams = |number| if number % 2 == 0 { 1000 } else { 100 };
     let ended = siege.attack(100, Duration::from_secs(10), |number| {
         let no_window = frame(SETTINGS, 0, 0, &NO_WINDOW);
@@ -101,10 +102,13 @@ async fn answers_that_nobody_has_room_for_are_bounded_by_the_streams_of_a_connec
             all.take()
         }
     });
-    for (number, ended) in ended.await.iter().enumerate() {
+    for ended in ended.await {
         assert!(!ended.received.is_empty());
-        let waited = ended.after >= Duration::from_millis(3900);
-        assert_eq!(waited, number % 2 == 1, "{number}: {:?}", ended.after);
+        assert!(
+            ended.after >= Duration::from_millis(3900),
+            "{:?}",
+            ended.after
+        );
     }
     siege
         .end(
