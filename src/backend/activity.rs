@@ -131,7 +131,7 @@ impl Activity {
 
     /// Whether the connection is asked to end; the task is woken when that changes. At most one task
     /// asks at a time.
-    pub(super) fn poll_ended(&self, cx: &Context<'_>) -> Option<Ending> {
+    fn poll_ended(&self, cx: &Context<'_>) -> Option<Ending> {
         let waiting = &mut *self.waiting.borrow_mut();
         if !waiting
             .as_ref()

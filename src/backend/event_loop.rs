@@ -36,7 +36,7 @@ pub(super) struct EventLoop(AsyncFd<Poll>);
 const AT_ONE_INSTANT: usize = 16;
 
 /// How often to look which connections have had their time.
-const LOOK: Duration = Duration::from_millis(100);
+pub(super) const LOOK: Duration = Duration::from_millis(100);
 
 /// A connection's place with a worker whose event loop does not serve it any more, until it is dropped.
 #[derive(Debug)]

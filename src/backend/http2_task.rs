@@ -4,18 +4,14 @@ use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::task::{Poll, ready};
-use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, interval};
 use tracing::debug;
 
-use super::event_loop::Place;
+use super::event_loop::{LOOK, Place};
 use super::http2::{self, Then};
-
-/// How often to look for answers and bodies that have had their time.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// How far we have come with leaving.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -253,6 +253,19 @@ async fn http_2_is_told_how_many_requests_may_be_open() {
     );
 }
 
+/// A connection over which a request was sent, and no window is open for its answer.
+async fn ask_without_a_window(port: u16) -> TcpStream {
+    // `SETTINGS_INITIAL_WINDOW_SIZE` (RFC 9113 §6.5.2).
+    let no_window = frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
+    let request = frame(HEADERS, WHOLE, 1, REQUEST);
+    let mut stream = connect(port).await;
+    stream
+        .write_all(&[PREFACE, &no_window, &request].concat())
+        .await
+        .unwrap();
+    stream
+}
+
 #[tokio::test]
 async fn an_answer_without_a_window_is_taken_back_whatever_else_is_sent() {
     let port = free_port().await;
@@ -261,15 +274,8 @@ async fn an_answer_without_a_window_is_taken_back_whatever_else_is_sent() {
         ..limits()
     };
     let _backend = alone(limits, notice(port)).await;
-    // `SETTINGS_INITIAL_WINDOW_SIZE` (RFC 9113 §6.5.2).
-    let no_window = frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
-    let request = frame(HEADERS, WHOLE, 1, REQUEST);
     let begun = Instant::now();
-    let mut stream = connect(port).await;
-    stream
-        .write_all(&[PREFACE, &no_window, &request].concat())
-        .await
-        .unwrap();
+    let mut stream = ask_without_a_window(port).await;
     let mut answer = Vec::new();
     let has = |answer: &[u8], wanted| frames(answer).iter().any(|(kind, _)| *kind == wanted);
     while !has(&answer, RST_STREAM) {
@@ -291,13 +297,7 @@ async fn who_takes_his_answer_slowly_gets_it_whole() {
         ..limits()
     };
     let _backend = alone(limits, notice(port)).await;
-    let no_window = frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
-    let request = frame(HEADERS, WHOLE, 1, REQUEST);
-    let mut stream = connect(port).await;
-    stream
-        .write_all(&[PREFACE, &no_window, &request].concat())
-        .await
-        .unwrap();
+    let mut stream = ask_without_a_window(port).await;
     let window = frame(8, 0, 1, &50_u32.to_be_bytes());
     for _ in 0..8 {
         sleep(Duration::from_millis(250)).await;

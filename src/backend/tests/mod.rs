@@ -123,7 +123,7 @@ async fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-fn notice(port: u16) -> Notice {
+pub(super) fn notice(port: u16) -> Notice {
     let window = WindowRef {
         namespace: "shop".into(),
         name: "db-upgrade".into(),

@@ -19,7 +19,7 @@ use super::hpack::Decoder;
 use super::*;
 use crate::backend::LimitArgs;
 use crate::backend::desk::Standing;
-use crate::notice::{Notice, Page, Render, RetryAfterRule, WindowRef};
+use crate::notice::{Notice, Page, Render};
 
 /// The fields of `GET http://shop/` in HPACK.
 const GET: &[u8] = b"\x82\x86\x84\x41\x04shop";
@@ -48,21 +48,9 @@ pub(super) fn limits() -> Limits {
 }
 
 fn notice() -> Notice {
-    let window = WindowRef {
-        namespace: "shop".into(),
-        name: "db-upgrade".into(),
-    };
-    // So that what an answer says is known beforehand.
-    let exact = RetryAfterRule {
-        jitter: 0,
-        minimum: 1,
-        ..RetryAfterRule::default()
-    };
     Notice {
-        message: Some("We are upgrading our database.".into()),
-        retry_after: exact,
         health_checks: vec!["/healthz".into()],
-        ..Notice::new(window, "1".into(), 20_001)
+        ..crate::backend::tests::notice(20_001)
     }
 }
 
